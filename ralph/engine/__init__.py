@@ -1,0 +1,1 @@
+"""The night: daemon, loops, iterations, workers."""

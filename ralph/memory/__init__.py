@@ -1,0 +1,1 @@
+"""What persists over resets: task state, progress log, knowledge, ledger."""

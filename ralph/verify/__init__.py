@@ -1,0 +1,1 @@
+"""What decides whether a change is good: guards and gates."""
