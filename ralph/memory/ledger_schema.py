@@ -1,0 +1,96 @@
+"""Tables, triggers and documented views of the ledger; apart because SQL is read on its own."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+SCHEMA = """
+create table events (
+  seq integer primary key autoincrement,
+  at text not null,
+  night text not null,
+  loop text not null,
+  task text not null,
+  iteration text not null,
+  kind text not null,
+  data text not null,
+  hash text not null
+);
+create index events_by_night on events (night, kind);
+create index events_by_iteration on events (iteration, kind);
+create index events_by_kind on events (kind, task);
+create trigger events_no_update before update on events
+begin select raise(abort, 'the ledger is append-only'); end;
+create trigger events_no_delete before delete on events
+begin select raise(abort, 'the ledger is append-only'); end;
+"""
+
+VIEWS = """
+create view iterations as
+select b.night, b.loop, b.task, b.iteration,
+       json_extract(b.data, '$.attempt') as attempt,
+       json_extract(b.data, '$.agent') as agent,
+       b.at as began, e.at as ended,
+       json_extract(e.data, '$.outcome') as outcome,
+       json_extract(e.data, '$.summary') as summary,
+       json_extract(e.data, '$.tree') as tree,
+       json_extract(c.data, '$.commit') as "commit"
+from events b
+left join events e on e.iteration = b.iteration and e.kind = 'ended'
+left join events c on c.iteration = b.iteration and c.kind = 'committed'
+where b.kind = 'began';
+
+create view gates as
+select night, loop, task, iteration, at,
+       json_extract(data, '$.name') as name,
+       json_extract(data, '$.kind') as kind,
+       json_extract(data, '$.verdict') as verdict,
+       json_extract(data, '$.reason') as reason,
+       json_extract(data, '$.tree') as tree,
+       json_extract(data, '$.counts.collected') as collected,
+       json_extract(data, '$.counts.failed') as failed,
+       json_extract(data, '$.execution.seconds') as seconds
+from events where kind = 'gate';
+
+create view usage as
+select night, loop, task, iteration, at,
+       json_extract(data, '$.model') as model,
+       json_extract(data, '$.usage.input_tokens') as input_tokens,
+       json_extract(data, '$.usage.cache_write_tokens') as cache_write_tokens,
+       json_extract(data, '$.usage.cache_read_tokens') as cache_read_tokens,
+       json_extract(data, '$.usage.output_tokens') as output_tokens,
+       json_extract(data, '$.usage.dollars') as dollars,
+       json_extract(data, '$.usage.reported_dollars') as reported_dollars
+from events where kind = 'settled';
+
+create view tasks as
+select t.task, t.night,
+       json_extract(t.data, '$.status') as status,
+       json_extract(t.data, '$.reason') as reason,
+       t.at,
+       (select count(*) from events b where b.kind = 'began' and b.task = t.task) as iterations
+from events t
+where t.kind = 'task'
+  and t.seq = (select max(seq) from events where kind = 'task' and task = t.task);
+
+create view evidence as
+select night, loop, task, iteration, at,
+       json_extract(data, '$.name') as gate,
+       json_extract(data, '$.verdict') as verdict,
+       json_extract(data, '$.grade') as grade,
+       json_extract(data, '$.tree') as tree,
+       json_extract(data, '$.execution.argv') as argv,
+       json_extract(data, '$.execution.exit_code') as exit_code,
+       json_extract(data, '$.execution.log') as log,
+       json_extract(data, '$.execution.log_sha256') as log_sha256
+from events where kind = 'gate' and json_extract(data, '$.execution') is not null;
+"""
+
+DOCUMENTED = {
+    "iterations": "one row for each iteration: loop, task, attempt, agent, outcome, tree, commit",
+    "gates": "one row for each gate verdict: name, verdict, reason, counts, seconds",
+    "usage": "one row for each model call: tokens and dollars (null: price unknown)",
+    "tasks": "the last state of each task and how many iterations it took",
+    "evidence": "one row for each executed gate: argv, tree, exit code, log and its SHA-256",
+    "events": "everything, as it was written: seq, at, night, loop, task, iteration, kind, data (JSON), hash",
+}
