@@ -141,10 +141,9 @@ class Ledger:
 
     def verify(self) -> int:
         """Check the whole chain and return the number of events. Raises LedgerError naming the first bad row."""
-        last, count, expected = "", 0, 0
+        last, count = "", 0
         sql = "select seq, at, night, loop, task, iteration, kind, data, hash from events order by seq"
-        for seq, *values, digest in self._db.execute(sql):
-            expected += 1
+        for expected, (seq, *values, digest) in enumerate(self._db.execute(sql), start=1):
             if seq != expected or chained(last, tuple(values)) != digest:
                 raise LedgerError(
                     f"{self.path}: event {expected} was changed or removed", "the record can't be trusted"
