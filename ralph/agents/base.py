@@ -33,6 +33,8 @@ class Job:
     """Wall time left; 0 = no cap."""
     tokens: int
     """Counted tokens left; 0 = no cap."""
+    usage_file: Path | None = None
+    """Where the file that RALPH_USAGE_FILE names lies on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,11 @@ class Desk(Protocol):
         *,
         env: Mapping[str, str],
         stdin: bytes | None = None,
-        on_line: Callable[[bytes], None] | None = None,
+        on_line: Callable[[bytes], Cause | None] | None = None,
         log: str = "agent.log",
     ) -> Completed:
-        """Run one program inside the sandbox under all limits; ``on_line`` gets each line of its stdout as it comes.
+        """Run one program inside the sandbox under all limits; ``on_line`` gets each line of its stdout as it comes;
+        a cause it returns ends the program for that cause.
 
         A stop by the daemon or a limit ends it for certain; the reason is ``Completed.cause``.
         Its stderr goes to ``<log stem>.err`` in the run directory.

@@ -52,3 +52,5 @@ class Wait:
     until: float
     reason: str
     halt: bool = False
+    guessed: bool = False
+    """Nobody said until when: a repeated wait gets longer (``agents.waits.stretched``)."""
