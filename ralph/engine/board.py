@@ -1,0 +1,166 @@
+"""Where every task stands, folded from the ledger; tasks.json is written from this, never the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ralph.domain import Outcome, Status, TaskResult, Usage
+from ralph.engine.messages import adapter
+from ralph.memory.ledger import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One ended iteration on a task."""
+
+    iteration: str
+    number: int
+    outcome: Outcome
+    summary: str
+    agent: str
+    loop: str
+    fingerprint: str
+    tree: str | None
+    changed: bool
+    repeating: bool
+
+
+@dataclass(slots=True)
+class TaskState:
+    """The daemon's knowledge of one task."""
+
+    status: Status = Status.PENDING
+    reason: str = ""
+    attempts: int = 0
+    """Attempts that counted, since the last retry by a person."""
+    history: list[Attempt] = field(default_factory=list)
+    """Ended iterations since the last retry by a person."""
+    rung: int = 0
+    """Place on the route's ladder."""
+    since_reassigned: int = 0
+    """Index into ``history`` from which the present agent's attempts start."""
+    kept_tree: str | None = None
+    """Tree the next attempt goes on from."""
+    kept_loop: str = ""
+    paid: bool = False
+    """``kept_tree`` is finished agent work whose validation was cut off."""
+    pinned: str = ""
+    commit: str | None = None
+    loop: str = ""
+    """Loop whose branch holds the commit."""
+    paths: tuple[str, ...] = ()
+    handoff: str = ""
+    iteration: str = ""
+    """The running or last iteration."""
+    seconds: float = 0
+    usage: Usage = Usage()
+    iterations: int = 0
+    """All iterations ever begun, for unique numbering."""
+
+    @property
+    def result(self) -> TaskResult | None:
+        if self.commit or self.reason or self.iteration:
+            return TaskResult(self.commit, self.iteration or None, self.reason or None)
+        return None
+
+    @property
+    def current(self) -> list[Attempt]:
+        """Attempts of the present agent."""
+        return self.history[self.since_reassigned :]
+
+
+class Board:
+    """All task states; ``apply`` is the only thing that changes them, one ledger event at a time."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.tasks: dict[str, TaskState] = {}
+        self._began: dict[str, dict[str, Any]] = {}
+        for event in events:
+            self.apply(event)
+
+    KINDS = ("began", "ended", "committed", "task", "reassigned", "settled", "agent_ended", "snapshot", "pinned")
+
+    def state(self, task: str) -> TaskState:
+        return self.tasks.setdefault(task, TaskState())
+
+    def apply(self, event: Event) -> None:
+        if not event.task:
+            return
+        state = self.state(event.task)
+        match event.kind:
+            case "began":
+                self._began[event.iteration] = {**event.data, "loop": event.loop}
+                state.status, state.iteration = Status.IN_PROGRESS, event.iteration
+                state.iterations += 1
+            case "snapshot":
+                if event.iteration in self._began:
+                    self._began[event.iteration]["snapshot"] = event.data["tree"]
+            case "agent_ended":
+                state.seconds += float(event.data.get("seconds", 0))
+                clean = not event.data.get("error") and not event.data.get("cause") and not event.data.get("wait")
+                self._began.get(event.iteration, {})["agent_clean"] = clean
+            case "settled":
+                state.usage += adapter(Usage).validate_python(event.data["usage"])
+            case "committed":
+                state.commit, state.loop = event.data["commit"], event.loop
+                state.paths = tuple(change["path"] for change in event.data.get("changes", ()))
+            case "ended":
+                self._ended(state, event)
+            case "reassigned":
+                state.rung += 1
+                state.since_reassigned = len(state.history)
+                state.kept_tree, state.kept_loop, state.paid = None, "", False
+            case "pinned":
+                state.pinned = event.data["loop"]
+            case "task":
+                self._moved(state, event.data)
+
+    def _ended(self, state: TaskState, event: Event) -> None:
+        began, data = self._began.pop(event.iteration, {}), event.data
+        outcome = Outcome(data["outcome"])
+        start = began.get("start_tree") or began.get("head_tree")
+        tree = data.get("tree") or began.get("snapshot")
+        state.history.append(
+            Attempt(
+                iteration=event.iteration,
+                number=int(data.get("attempt", 0)),
+                outcome=outcome,
+                summary=data.get("summary", ""),
+                agent=began.get("agent", ""),
+                loop=event.loop,
+                fingerprint=data.get("fingerprint", ""),
+                tree=tree,
+                changed=bool(tree) and tree != start,
+                repeating=bool((data.get("reflection") or {}).get("repeating")),
+            )
+        )
+        state.attempts += outcome.consumes_attempt
+        if state.status is Status.IN_PROGRESS:
+            state.status = Status.PENDING
+        self._keep(state, outcome, began, tree, event.loop)
+        if data.get("handoff"):
+            state.handoff = data["handoff"]
+
+    @staticmethod
+    def _keep(state: TaskState, outcome: Outcome, began: dict[str, Any], tree: str | None, loop: str) -> None:
+        interrupted = outcome in (Outcome.ABANDONED, Outcome.INFRASTRUCTURE, Outcome.STOPPED)
+        state.paid = bool(interrupted and began.get("snapshot") and began.get("agent_clean"))
+        clean_start = outcome in (Outcome.COMMITTED, Outcome.CONFLICT, Outcome.QUARANTINED)
+        if clean_start:
+            state.kept_tree, state.kept_loop = None, ""
+        elif tree and tree != began.get("head_tree"):
+            state.kept_tree, state.kept_loop = tree, loop
+
+    @staticmethod
+    def _moved(state: TaskState, data: dict[str, Any]) -> None:
+        state.status, state.reason = Status(data["status"]), data.get("reason", "")
+        if data.get("by") == "person" and state.status is Status.PENDING:
+            state.attempts, state.history, state.rung, state.since_reassigned = 0, [], 0, 0
+            state.commit, state.paid, state.pinned = None, False, ""
+            state.kept_tree, state.kept_loop = None, ""
+
+    def open_iterations(self) -> dict[str, dict[str, Any]]:
+        """Iterations that began and never ended: what a crash left."""
+        return dict(self._began)

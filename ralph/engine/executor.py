@@ -1,0 +1,195 @@
+"""The seam to where iterations run: an Executor starts a worker and hands back the line to it.
+
+Forked: a child of a warm fork server (milliseconds, a few MB). Spawned: a fresh interpreter
+(slow, but works everywhere). Both speak the same messages over a socket pair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from ralph.engine.messages import MAX_LINE, Broken, Done, Down, Ready, Up, decode_up, encode_down
+
+_PRELOAD = ["ralph.engine.worker", "ralph.engine.preload"]
+_WRITE_HIGH = 4 * 1024 * 1024
+
+
+@dataclass
+class Link:
+    """The daemon's end of the line to one worker. ``hear`` yields None once the worker is proven dead."""
+
+    pid: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    lifeline: int
+    pidfd: int
+    handle: Any
+    """Whatever has to be kept alive or reaped with the process."""
+    ready: Ready | None = None
+
+    def tell(self, message: Down) -> None:
+        """Queue a message; a worker that does not read for 4 MB is cut off."""
+        if self.writer.is_closing():
+            return
+        self.writer.write(encode_down(message))
+        if self.writer.transport.get_write_buffer_size() > _WRITE_HIGH:
+            self.kill()
+
+    async def hear(self) -> Up | None:
+        """The next message; a line that is too long or no message counts as a broken worker, which is killed."""
+        try:
+            line = await self.reader.readline()
+        except (ValueError, ConnectionError) as error:
+            self.kill()
+            return Broken("the worker sent something that is no message", str(error)[:200])
+        if not line.endswith(b"\n"):
+            await self.gone()
+            return None
+        try:
+            message = decode_up(line)
+        except ValidationError as error:
+            self.kill()
+            return Broken("the worker sent something that is no message", str(error)[:500])
+        return message
+
+    def kill(self) -> None:
+        """SIGKILL the worker; its shim sees that and sweeps everything the worker had started."""
+        try:
+            os.kill(self.pid, 9) if self.pidfd < 0 else _pidfd_kill(self.pidfd)
+        except ProcessLookupError:
+            pass
+
+    async def gone(self) -> None:
+        """Wait until the process is proven dead: its pidfd is readable."""
+        if self.pidfd < 0:
+            while _exists(self.pid):
+                await asyncio.sleep(0.01)
+            return
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        loop.add_reader(self.pidfd, lambda: done.done() or done.set_result(None))
+        try:
+            await done
+        finally:
+            loop.remove_reader(self.pidfd)
+
+    async def close(self) -> None:
+        """Let the worker end (killed after two seconds), cut its lifeline and free the descriptors."""
+        self.writer.close()
+        try:
+            await asyncio.wait_for(self.gone(), 2)
+        except TimeoutError:
+            self.kill()
+            await self.gone()
+        for descriptor in (self.lifeline, self.pidfd):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.handle.join(1) if hasattr(self.handle, "join") else self.handle.wait(1)
+        if hasattr(self.handle, "close"):
+            self.handle.close()
+
+
+class Executor(Protocol):
+    name: str
+
+    async def start(self) -> Link:
+        """Start a worker that waits for ``go``."""
+
+    async def close(self) -> None:
+        """End whatever the executor itself keeps running."""
+
+
+class ForkedExecutor:
+    """Workers forked from one warm, single-threaded fork server."""
+
+    name = "forked"
+
+    def __init__(self) -> None:
+        self._context = get_context("forkserver")
+        self._context.set_forkserver_preload(_PRELOAD)
+
+    async def start(self) -> Link:
+        from ralph.engine.worker import main
+
+        ours, theirs = socket.socketpair()
+        alive_reader, alive_writer = os.pipe()
+        process = self._context.Process(target=main, args=(_Handed(theirs.fileno()), _Handed(alive_reader)))
+        process.start()
+        theirs.close()
+        os.close(alive_reader)
+        return await _link(ours, alive_writer, process.pid or 0, process)
+
+    async def close(self) -> None:
+        from multiprocessing import forkserver
+
+        server = forkserver._forkserver  # type: ignore[attr-defined]
+        await asyncio.to_thread(server._stop)
+
+
+class SpawnedExecutor:
+    """A fresh interpreter for each worker."""
+
+    name = "spawned"
+
+    async def start(self) -> Link:
+        import subprocess
+
+        ours, theirs = socket.socketpair()
+        alive_reader, alive_writer = os.pipe()
+        fds = (theirs.fileno(), alive_reader)
+        argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1])]
+        process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL)
+        theirs.close()
+        os.close(alive_reader)
+        return await _link(ours, alive_writer, process.pid, process)
+
+    async def close(self) -> None:
+        """Nothing is kept running."""
+
+
+class _Handed:
+    """A file descriptor that travels to a forked child through multiprocessing's own hand-over."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from multiprocessing.reduction import DupFd
+
+        return _received, (DupFd(self.fd),)
+
+
+def _received(handed: Any) -> int:
+    return int(handed.detach())
+
+
+async def _link(ours: socket.socket, lifeline: int, pid: int, handle: Any) -> Link:
+    ours.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
+    pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+    return Link(pid, reader, writer, lifeline, pidfd, handle)
+
+
+def _pidfd_kill(pidfd: int) -> None:
+    import signal
+
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+__all__ = ["Broken", "Done", "Executor", "ForkedExecutor", "Link", "SpawnedExecutor"]

@@ -1,0 +1,177 @@
+"""What daemon and worker say to each other: one JSON object a line, capped in length, checked on arrival.
+
+Never pickle: a worker runs beside code that an agent wrote, so what it sends is input, not truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from ralph.domain import AgentResult, Cause, GateResult, GuardResult, IterationResult, IterationSpec, Usage
+
+MAX_LINE = 8 * 1024 * 1024
+"""Bytes of one message; a longer one is a fault of the worker, which is killed for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker stands and waits for ``go``."""
+
+    pid: int
+    create_time: float
+    boot_id: str
+    type: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The iteration reached a step: prepare, base, implement, snapshot, guards, gates."""
+
+    name: str
+    detail: str = ""
+    type: Literal["step"] = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Budget is wanted before a model call: tokens and, where the price is known, dollars."""
+
+    id: int
+    tokens: int
+    dollars: float | None
+    type: Literal["ask"] = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A model call ended; ``id`` is that of its Ask, 0 where there was none."""
+
+    id: int
+    model: str
+    usage: Usage
+    type: Literal["spent"] = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWaits:
+    """The agent itself waits until ``until`` (epoch seconds)."""
+
+    until: float
+    reason: str
+    type: Literal["agent_waits"] = "agent_waits"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEnded:
+    result: AgentResult
+    seconds: float
+    type: Literal["agent_ended"] = "agent_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The agent's work is a tree object in the loop's git directory."""
+
+    tree: str
+    type: Literal["snapshot"] = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A guard or a gate has a verdict on ``tree``."""
+
+    tree: str
+    guard: GuardResult | None = None
+    gate: GateResult | None = None
+    type: Literal["judged"] = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    result: IterationResult
+    type: Literal["done"] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The worker can't go on; an infrastructure failure, never the task's."""
+
+    reason: str
+    detail: str = ""
+    type: Literal["broken"] = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Start. ``secrets`` travel here and nowhere else."""
+
+    spec: IterationSpec
+    secrets: dict[str, str] = field(default_factory=dict)
+    type: Literal["go"] = "go"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    id: int
+    ok: bool
+    reason: str = ""
+    cause: Cause | None = None
+    type: Literal["granted"] = "granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Answer to Snapshot: verdicts that already exist for that tree and need not run again."""
+
+    gates: tuple[GateResult, ...] = ()
+    type: Literal["known"] = "known"
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Words for the agent; with ``stop`` the iteration ends now."""
+
+    text: str
+    stop: bool = False
+    cause: Cause | None = None
+    type: Literal["tell"] = "tell"
+
+
+Up = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | Done | Broken
+Down = Go | Granted | Known | Tell
+
+_UP: TypeAdapter[Up] = TypeAdapter(Annotated[Up, Field(discriminator="type")])
+_DOWN: TypeAdapter[Down] = TypeAdapter(Annotated[Down, Field(discriminator="type")])
+
+
+def encode_up(message: Up) -> bytes:
+    return _UP.dump_json(message) + b"\n"
+
+
+def encode_down(message: Down) -> bytes:
+    return _DOWN.dump_json(message) + b"\n"
+
+
+def decode_up(line: bytes) -> Up:
+    """Raises pydantic.ValidationError for anything that is no message."""
+    return _UP.validate_json(line)
+
+
+def decode_down(line: bytes) -> Down:
+    """Raises pydantic.ValidationError for anything that is no message."""
+    return _DOWN.validate_json(line)
+
+
+@cache
+def adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """The adapter of a domain type; building one costs milliseconds, so each is built once."""
+    return TypeAdapter(kind)
+
+
+def plain(value: Any) -> Any:
+    """A domain value as plain JSON data, for the ledger."""
+    return adapter(type(value)).dump_python(value, mode="json")
