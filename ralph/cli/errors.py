@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from ralph import __version__
-from ralph.cli.output import plain
 from ralph.errors import BUG, DONE, EXPECTED, INTERRUPTED, RalphError
 
 _MACHINE = {
@@ -57,9 +56,11 @@ def boundary(run: Callable[[], object]) -> int:
 
 
 def _say(message: str, hint: str, code: int) -> int:
-    click.echo(f"{click.style('ralph:', bold=True)} {plain(message)}", err=True)
+    from ralph.core.inert import visible
+
+    click.echo(f"{click.style('ralph:', bold=True)} {visible(message)}", err=True)
     if hint:
-        click.echo(f"{click.style('hint:', bold=True)} {plain(hint)}", err=True)
+        click.echo(f"{click.style('hint:', bold=True)} {visible(hint)}", err=True)
     return code
 
 

@@ -1,20 +1,14 @@
-"""What reaches the terminal: control characters made visible, tables, JSON. Apart, so that commands print alike."""
+"""Tables and JSON on the terminal; apart, so that every command prints alike."""
 
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 import click
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def plain(text: str) -> str:
-    """Text with control, escape and bidirectional override characters written out; newline and tab stay."""
-    return _CONTROL.sub(lambda hit: f"\\x{ord(hit[0]):02x}" if ord(hit[0]) < 256 else f"\\u{ord(hit[0]):04x}", text)
+from ralph.core.inert import visible
 
 
 def emit_json(value: object) -> None:
@@ -33,7 +27,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], limit: int =
 
 
 def _cell(value: object, limit: int) -> str:
-    text = plain("" if value is None else str(value)).replace("\n", "⏎").replace("\t", " ")
+    text = visible("" if value is None else str(value)).replace("\n", "⏎").replace("\t", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
