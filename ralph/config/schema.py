@@ -266,6 +266,8 @@ class Notify(Table):
     """Apprise URLs (needs `pip install ralph[notify]`)."""
     command: list[str] = []
     """Command that gets the message on stdin and RALPH_EVENT in its environment."""
+    env: list[str] = []
+    """Names of environment variables passed through to the command."""
 
 
 class Price(Table):
