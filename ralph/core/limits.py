@@ -219,3 +219,8 @@ class Reservations:
         """Tokens or dollars that are held in a scope at this moment."""
         mine = (held for held in self._held.values() if scope in held.scopes)
         return math.fsum(held.tokens if measure is Measure.TOKENS else held.dollars for held in mine)
+
+    def scopes(self) -> tuple[Scope, ...]:
+        """The known scopes as values for ``check`` and ``near``. Only what is used counts there: who holds
+        budget has not spent it, and a run that reserves its whole cap is not near that cap."""
+        return tuple(Scope(name, caps, self.used(name)) for name, caps in self._caps.items())

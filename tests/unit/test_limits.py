@@ -107,10 +107,11 @@ def test_refuses_negative_amounts_and_double_use_of_an_id():
 
 
 SCOPES = ("iteration", "task", "role", "loop", "night")
+CAP = st.sampled_from((0, 60, 100, 200))
 
 
 @given(
-    caps=st.fixed_dictionaries({name: st.tuples(st.integers(0, 200), st.integers(0, 200)) for name in SCOPES}),
+    caps=st.fixed_dictionaries({name: st.tuples(CAP, CAP) for name in SCOPES}),
     steps=st.lists(
         st.tuples(
             st.integers(0, 7),
@@ -119,6 +120,7 @@ SCOPES = ("iteration", "task", "role", "loop", "night")
             st.one_of(st.none(), st.integers(0, 80)),
             st.sets(st.sampled_from(SCOPES), min_size=1),
         ),
+        min_size=12,
         max_size=60,
     ),
 )
@@ -158,3 +160,11 @@ def test_a_request_that_waits_fits_once_the_others_are_gone(cap, amounts):
                 desk.release(str(other))
             assert desk.ask(str(number), ["night"], amount).decision is Decision.GRANT
             return
+
+
+def test_what_is_only_held_is_near_no_cap():
+    desk = book(iteration=Caps(tokens=100))
+    desk.ask("run", ["iteration"], 100)
+    assert near(desk.scopes(), 0.85) == ()
+    desk.charge("run", Spent(tokens=90))
+    assert near(desk.scopes(), 0.85) == (Hit("iteration", Measure.TOKENS, 100, 90),)
