@@ -98,7 +98,9 @@ class IterationSpec:
     seconds_left: float = 0
     port_base: int = 0
     shared_files: tuple[str, ...] = ()
-    """Paths that other loops hold tonight; changing one of them fails the scope guard."""
+    """Globs of the paths that other loops hold tonight; changing one of them fails the scope guard."""
+    sandbox: str = "none"
+    """Name of the sandbox that the night's probe proved."""
 
 
 @dataclass(frozen=True, slots=True)

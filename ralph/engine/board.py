@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ralph.core import retry
 from ralph.domain import Outcome, Status, TaskResult, Usage
 from ralph.engine.messages import adapter
 from ralph.memory.ledger import Event
@@ -37,10 +38,8 @@ class TaskState:
     """Attempts that counted, since the last retry by a person."""
     history: list[Attempt] = field(default_factory=list)
     """Ended iterations since the last retry by a person."""
-    rung: int = 0
-    """Place on the route's ladder."""
-    since_reassigned: int = 0
-    """Index into ``history`` from which the present agent's attempts start."""
+    agent: str = ""
+    """Agent it was reassigned to; empty: the first of its route."""
     kept_tree: str | None = None
     """Tree the next attempt goes on from."""
     kept_loop: str = ""
@@ -65,10 +64,12 @@ class TaskState:
             return TaskResult(self.commit, self.iteration or None, self.reason or None)
         return None
 
-    @property
-    def current(self) -> list[Attempt]:
-        """Attempts of the present agent."""
-        return self.history[self.since_reassigned :]
+    def facts(self) -> list[retry.Attempt]:
+        """The history as ``core.retry`` wants it."""
+        return [retry.Attempt(a.agent, a.outcome, a.fingerprint, a.changed, a.repeating) for a in self.history]
+
+    def drop_kept(self) -> None:
+        self.kept_tree, self.kept_loop, self.paid = None, "", False
 
 
 class Board:
@@ -80,7 +81,18 @@ class Board:
         for event in events:
             self.apply(event)
 
-    KINDS = ("began", "ended", "committed", "task", "reassigned", "settled", "agent_ended", "snapshot", "pinned")
+    KINDS = (
+        "began",
+        "ended",
+        "committed",
+        "task",
+        "reassigned",
+        "settled",
+        "agent_ended",
+        "snapshot",
+        "pinned",
+        "clean_start",
+    )
 
     def state(self, task: str) -> TaskState:
         return self.tasks.setdefault(task, TaskState())
@@ -109,9 +121,10 @@ class Board:
             case "ended":
                 self._ended(state, event)
             case "reassigned":
-                state.rung += 1
-                state.since_reassigned = len(state.history)
-                state.kept_tree, state.kept_loop, state.paid = None, "", False
+                state.agent = event.data["to"]
+                state.drop_kept()
+            case "clean_start":
+                state.drop_kept()
             case "pinned":
                 state.pinned = event.data["loop"]
             case "task":
@@ -149,7 +162,7 @@ class Board:
         state.paid = bool(interrupted and began.get("snapshot") and began.get("agent_clean"))
         clean_start = outcome in (Outcome.COMMITTED, Outcome.CONFLICT, Outcome.QUARANTINED)
         if clean_start:
-            state.kept_tree, state.kept_loop = None, ""
+            state.drop_kept()
         elif tree and tree != began.get("head_tree"):
             state.kept_tree, state.kept_loop = tree, loop
 
@@ -157,9 +170,9 @@ class Board:
     def _moved(state: TaskState, data: dict[str, Any]) -> None:
         state.status, state.reason = Status(data["status"]), data.get("reason", "")
         if data.get("by") == "person" and state.status is Status.PENDING:
-            state.attempts, state.history, state.rung, state.since_reassigned = 0, [], 0, 0
-            state.commit, state.paid, state.pinned = None, False, ""
-            state.kept_tree, state.kept_loop = None, ""
+            state.attempts, state.history, state.agent = 0, [], ""
+            state.commit, state.pinned = None, ""
+            state.drop_kept()
 
     def open_iterations(self) -> dict[str, dict[str, Any]]:
         """Iterations that began and never ended: what a crash left."""

@@ -1,0 +1,61 @@
+"""Who pays: waits and halts of model accounts, shared by all loops that use the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ralph.domain import Wait
+
+
+@dataclass(slots=True)
+class _Account:
+    wait: Wait | None = None
+    probe: str = ""
+    """Loop that tries first after a wait; the others follow once it got an answer."""
+    repeats: int = 0
+
+
+class Accounts:
+    """The waits in force. Times are epoch seconds, passed in."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, _Account] = {}
+
+    def hit(self, account: str, wait: Wait) -> int:
+        """Remember a wait; returns how many came in a row. A later end replaces an earlier one."""
+        entry = self._accounts.setdefault(account, _Account())
+        if entry.wait is None or wait.halt or wait.until > entry.wait.until:
+            entry.wait = wait
+        entry.probe = ""
+        entry.repeats += 1
+        return entry.repeats
+
+    def answered(self, account: str) -> bool:
+        """The account works again; True where it had been waiting."""
+        entry = self._accounts.pop(account, None)
+        return entry is not None and entry.wait is not None
+
+    def release(self, account: str, loop: str) -> None:
+        """The probing loop is done without an answer: another one may try."""
+        entry = self._accounts.get(account)
+        if entry and entry.probe == loop:
+            entry.probe = ""
+
+    def blocks(self, account: str, loop: str, now: float) -> Wait | None:
+        """The wait that keeps ``loop`` from using the account; None makes it the probe after a wait."""
+        entry = self._accounts.get(account)
+        if entry is None or entry.wait is None:
+            return None
+        if entry.wait.halt or now < entry.wait.until:
+            return entry.wait
+        if entry.probe in ("", loop):
+            entry.probe = loop
+            return None
+        return Wait(now + 5, f"{entry.probe} tries the account first")
+
+    def clear(self) -> None:
+        """A person says: try again."""
+        self._accounts.clear()
+
+    def waiting(self) -> dict[str, Wait]:
+        return {name: entry.wait for name, entry in self._accounts.items() if entry.wait}

@@ -1,0 +1,207 @@
+"""The night's money and time: who may spend how much, in one place for every scope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ralph.config import Config
+from ralph.config.schema import LoopLimits
+from ralph.core.limits import Caps, Decision, Hit, Measure, Reservations, Scope, Spent, check, near
+from ralph.domain import Task, Usage
+from ralph.memory.ledger import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """The scopes that one iteration spends on."""
+
+    iteration: str
+    task: str
+    role: str
+    loop: str
+    night: str = "night"
+
+    def names(self) -> tuple[str, ...]:
+        return (self.iteration, self.task, self.role, self.loop, self.night)
+
+
+class Budget:
+    """Reservations over iteration, task, role, loop and night, rebuilt from the ledger at a start.
+
+    A reservation that was never settled (the daemon died in between) counts as spent.
+    """
+
+    def __init__(self, config: Config, events: Iterable[Event], night: str) -> None:
+        self._config = config
+        self._book = Reservations()
+        self._book.open("night", self._night_caps())
+        self._settled = asyncio.Event()
+        self._rebuild(events, night)
+
+    def scopes(self, iteration: str, task: Task, loop: str) -> Scopes:
+        """Make the iteration's scopes known and name them."""
+        limits, own = self._config.limits, task.budget
+        names = Scopes(f"iteration {iteration}", f"task {task.id}", f"role {task.role}", f"loop {loop}")
+        self._book.open(
+            names.iteration,
+            Caps(
+                seconds=limits.iteration_minutes * 60, tokens=limits.iteration_tokens, dollars=limits.iteration_dollars
+            ),
+        )
+        self._book.open(
+            names.task,
+            Caps(
+                iterations=own.iterations or limits.task_iterations,
+                seconds=(own.minutes or limits.task_minutes) * 60,
+                tokens=own.tokens or limits.task_tokens,
+                dollars=own.dollars or limits.task_dollars,
+            ),
+        )
+        role = self._config.roles.get(task.role)
+        self._book.open(names.role, _caps(role.limits) if role else Caps())
+        self._book.open(names.loop, self._loop_caps(loop))
+        return names
+
+    def task_cap(self, task: Task) -> int:
+        return task.budget.iterations or self._config.limits.task_iterations
+
+    def begin(self, scopes: Scopes) -> None:
+        """Count one iteration."""
+        self._spend(scopes, Spent(iterations=1))
+
+    async def ask(self, id: str, scopes: Scopes, tokens: int, dollars: float | None) -> Hit | None:
+        """Reserve; waits while others hold what is missing. None: granted, else the cap in the way."""
+        while True:
+            answer = self._book.ask(id, scopes.names(), tokens, dollars)
+            if answer.decision is Decision.GRANT:
+                return None
+            if answer.decision is Decision.DENY:
+                return answer.hit
+            self._settled.clear()
+            await self._settled.wait()
+
+    def settle(self, id: str, scopes: Scopes, usage: Usage) -> None:
+        self._book.settle(id, Spent.of_usage(usage), scopes.names())
+        self._settled.set()
+
+    def worked(self, scopes: Scopes, seconds: float) -> None:
+        """Book the wall time of an agent."""
+        self._spend(scopes, Spent(seconds=seconds))
+
+    def close(self, scopes: Scopes) -> None:
+        """The iteration is over; whatever it still holds is given back."""
+        self._book.release(scopes.iteration)
+        self._settled.set()
+
+    def left(self, scopes: Scopes) -> tuple[float, int, float]:
+        """Seconds, tokens and dollars that remain for an iteration in its tightest scope; 0 = no cap."""
+        seconds, tokens, dollars = (
+            self._tightest(scopes, measure) for measure in (Measure.SECONDS, Measure.TOKENS, Measure.DOLLARS)
+        )
+        return seconds, int(tokens), dollars
+
+    def _tightest(self, scopes: Scopes, measure: Measure) -> float:
+        rests = [
+            max(cap - (self._book.used(scope.name).of(measure) or 0.0), 1e-6)
+            for scope in self._known(scopes)
+            if (cap := scope.caps.of(measure)) > 0
+        ]
+        return min(rests, default=0.0)
+
+    def hit(self, scopes: Scopes) -> Hit | None:
+        """The first cap that is reached, if any."""
+        return check(self._known(scopes))
+
+    def nearly(self, scopes: Scopes) -> tuple[Hit, ...]:
+        """Caps of which the share ``pause_at`` is used. Counts of iterations act at the cap, not before."""
+        found = near(self._known(scopes), self._config.limits.pause_at)
+        return tuple(hit for hit in found if hit.cause is not Measure.ITERATIONS)
+
+    def standing(self, name: str) -> Hit | None:
+        """The cap that keeps a loop, a role or the night from starting anything, at ``pause_at`` of it."""
+        known = {scope.name: scope for scope in self._book.scopes()}
+        if name not in known:
+            return None
+        reached = check([known[name]])
+        share = near([known[name]], self._config.limits.pause_at)
+        return reached or next((hit for hit in share if hit.cause is not Measure.ITERATIONS), None)
+
+    def used(self, name: str) -> Spent:
+        return self._book.used(name)
+
+    def ensure_loop(self, loop: str) -> None:
+        self._book.open(f"loop {loop}", self._loop_caps(loop))
+
+    def lift(self, name: str) -> None:
+        """A person resumed a paused scope: it gets its cap once more on top of what is used."""
+        known = {scope.name: scope for scope in self._book.scopes()}
+        if name in known:
+            self._book.open(name, known[name].caps, Spent())
+
+    def night_seconds(self, seconds: float) -> Hit | None:
+        """Judge the night's wall time, which runs whether or not an agent works."""
+        cap = self._config.limits.night_minutes * 60
+        return check([Scope("night", Caps(seconds=cap), Spent(seconds=seconds))])
+
+    def _known(self, scopes: Scopes) -> list[Scope]:
+        return [scope for scope in self._book.scopes() if scope.name in scopes.names()]
+
+    def _spend(self, scopes: Scopes, spent: Spent) -> None:
+        self._book.charge("", spent, scopes.names())
+
+    def _night_caps(self) -> Caps:
+        limits = self._config.limits
+        return Caps(iterations=limits.night_iterations, tokens=limits.night_tokens, dollars=limits.night_dollars)
+
+    def _loop_caps(self, loop: str) -> Caps:
+        limits = self._config.limits
+        own = next((entry.limits for entry in self._config.loops if entry.name == loop), LoopLimits())
+        return Caps(
+            iterations=own.iterations or limits.loop_iterations,
+            seconds=(own.minutes or limits.loop_minutes) * 60,
+            tokens=own.tokens or limits.loop_tokens,
+            dollars=own.dollars or limits.loop_dollars,
+        )
+
+    def _rebuild(self, events: Iterable[Event], night: str) -> None:
+        roles: dict[str, str] = {}
+        held: dict[tuple[str, int], tuple[Event, Spent]] = {}
+        for event in events:
+            match event.kind:
+                case "began":
+                    roles[event.iteration] = event.data.get("role", "")
+                    self._replay(event, roles, night, Spent(iterations=1))
+                case "reserved":
+                    data = event.data
+                    held[event.iteration, data["id"]] = (event, Spent(tokens=data["tokens"], dollars=data["dollars"]))
+                case "settled":
+                    held.pop((event.iteration, event.data.get("id", 0)), None)
+                    self._replay(event, roles, night, _spent(event.data["usage"]))
+                case "agent_ended":
+                    self._replay(event, roles, night, Spent(seconds=event.data.get("seconds", 0)))
+                case "task" if event.data.get("by") == "person" and event.data["status"] == "pending":
+                    self._book.open(f"task {event.task}", Caps(), Spent())
+        for event, spent in held.values():
+            self._replay(event, roles, night, spent)
+
+    def _replay(self, event: Event, roles: Mapping[str, str], night: str, spent: Spent) -> None:
+        names = [f"task {event.task}"]
+        if event.night == night:
+            names += [f"role {roles.get(event.iteration, '')}", f"loop {event.loop}", "night"]
+            names.append(f"iteration {event.iteration}")
+        for name in names:
+            if name != "night" and name not in {scope.name for scope in self._book.scopes()}:
+                self._book.open(name, Caps())
+        self._book.charge("", spent, names)
+
+
+def _spent(usage: Mapping[str, float | int | None]) -> Spent:
+    tokens = sum(int(usage.get(key) or 0) for key in ("input_tokens", "cache_write_tokens", "output_tokens"))
+    dollars = usage.get("dollars")
+    return Spent(tokens=tokens, dollars=None if dollars is None else float(dollars))
+
+
+def _caps(limits: LoopLimits) -> Caps:
+    return Caps(limits.iterations, limits.minutes * 60, limits.tokens, limits.dollars)

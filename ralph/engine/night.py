@@ -1,0 +1,282 @@
+"""One night: what all its loops share, and the only place that writes the ledger while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ralph.config import Config
+from ralph.config.schema import Loop as LoopConfig
+from ralph.core import claims, pick
+from ralph.core.pick import Idle, Pick, Scene
+from ralph.core.retry import first_agent
+from ralph.domain import Cause, Status, Task, Wait
+from ralph.engine.accounts import Accounts
+from ralph.engine.board import Board
+from ralph.engine.budget import Budget
+from ralph.engine.executor import Executor, Link
+from ralph.engine.messages import Tell
+from ralph.host.paths import Layout
+from ralph.host.sandbox import Sandbox
+from ralph.memory.ledger import Event, Ledger
+from ralph.memory.tasks import TaskFile, TaskSet, View
+from ralph.notify.base import Notice, Notifier
+from ralph.vcs.mirror import Mirror
+from ralph.vcs.workspace import Workspace
+
+
+@dataclass
+class LoopState:
+    """One loop as the daemon sees it."""
+
+    name: str
+    config: LoopConfig
+    workspace: Workspace
+    head: str
+    """Commit that the loop's branch points to."""
+    head_tree: str
+    number: int
+    """Place among the loops, from 0; the port range follows from it."""
+    task: str = ""
+    step: str = "idle"
+    detail: str = ""
+    since: float = field(default_factory=time.time)
+    agent: str = ""
+    iteration: str = ""
+    paused: str = ""
+    """Why it is paused; empty: it is not."""
+    link: Link | None = None
+    spare: asyncio.Task[Link] | None = None
+    """A worker started ahead of need, while the agent of the present iteration is at work."""
+    over: bool = False
+    count: int = 0
+    """Iterations begun tonight."""
+
+    def at(self, step: str, detail: str = "") -> None:
+        self.step, self.detail, self.since = step, detail, time.time()
+
+
+@dataclass
+class Night:
+    """The shared state of a night's loops."""
+
+    id: str
+    config: Config
+    layout: Layout
+    ledger: Ledger
+    board: Board
+    tasks_file: TaskFile
+    executor: Executor
+    sandbox: Sandbox
+    mirror: Mirror
+    notifier: Notifier
+    base: str
+    """Commit id the night is pinned to."""
+    occurrence: str
+    """window, now or once."""
+    secrets: Mapping[str, str]
+    budget: Budget
+    author: tuple[str, str]
+    tracked: list[str] = field(default_factory=list)
+    """Paths of the base's tree."""
+    red_base: dict[str, list[str]] = field(default_factory=dict)
+    advisory: tuple[str, ...] = ()
+    blocked_gates: tuple[str, ...] = ()
+    loops: dict[str, LoopState] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts)
+    tasks: TaskSet | None = None
+    parked: set[str] = field(default_factory=set)
+    """Tasks that are not picked again tonight."""
+    cancel_wanted: set[str] = field(default_factory=set)
+    """Running tasks that a person cancelled."""
+    paused_roles: dict[str, str] = field(default_factory=dict)
+    """Role to the reason why none of its tasks are picked."""
+    draining: str = ""
+    """Why nothing new is picked; empty: loops pick."""
+    stopping: str = ""
+    """Why running agents are being ended."""
+    landed: set[str] = field(default_factory=set)
+    """Completed tasks whose commits the base contains."""
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    started: float = field(default_factory=time.monotonic)
+    problem: str = ""
+    """What is wrong with tasks.json at the moment."""
+    publish: Callable[[LoopState, str, Task], None] = lambda _loop, _commit, _task: None
+    progress: Callable[[str], None] = lambda _iteration: None
+
+    def record(
+        self, kind: str, data: Mapping[str, Any], *, loop: str = "", task: str = "", iteration: str = ""
+    ) -> None:
+        """Write an event and let the board follow it."""
+        seq = self.ledger.append(kind, data, night=self.id, loop=loop, task=task, iteration=iteration)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.board.apply(Event(seq, now, self.id, loop, task, iteration, kind, dict(data)))
+
+    def tell(self, event: str, title: str, text: str = "") -> None:
+        """Notify a person, without waiting for it."""
+        self.record("notice", {"event": event, "title": title})
+        asyncio.get_running_loop().run_in_executor(None, self.notifier.send, Notice(event, title, text or title))
+
+    async def wake(self) -> None:
+        """Something changed that may give an idle loop work."""
+        async with self.changed:
+            self.changed.notify_all()
+
+    def move(self, task: str, status: Status, reason: str = "", by: str = "daemon") -> None:
+        self.record("task", {"status": status.value, "reason": reason, "by": by}, task=task)
+
+    def sync_tasks(self) -> None:
+        """Bring tasks.json and the board together: a person's edits in, the daemon's view out."""
+        synced = self.tasks_file.sync(
+            {id: View(state.status, state.attempts, state.result) for id, state in self.board.tasks.items()}
+        )
+        if synced.problem and synced.problem != self.problem:
+            self.record("warning", {"text": synced.problem})
+        self.problem = synced.problem or ""
+        running = {loop.task for loop in self.loops.values() if loop.task}
+        for id in synced.retried:
+            self.parked.discard(id)
+            self.move(id, Status.PENDING, "retry", by="person")
+        for id in synced.cancelled:
+            if id in running:
+                self.cancel_wanted.add(id)
+                self._stop_task(id)
+            else:
+                self.move(id, Status.CANCELLED, "cancelled", by="person")
+        for id, name in synced.reverted:
+            self.record("warning", {"text": f"tasks.json: {name} of {id} was edited by hand and set back"}, task=id)
+        self.tasks = TaskSet(synced.tasks, self.tasks.raw if self.tasks else b"", "") if synced.tasks else self.tasks
+
+    def _stop_task(self, id: str) -> None:
+        for loop in self.loops.values():
+            if loop.task == id and loop.link:
+                loop.link.tell(Tell("the task was cancelled", stop=True, cause=Cause.STOPPED))
+
+    def current_tasks(self) -> list[Task]:
+        """The tasks with the board's status, in file order."""
+        from dataclasses import replace
+
+        known = self.tasks.tasks if self.tasks else ()
+        return [
+            replace(task, status=state.status, attempts=state.attempts)
+            if (state := self.board.tasks.get(task.id))
+            else task
+            for task in known
+        ]
+
+    def task(self, id: str) -> Task | None:
+        return next((task for task in self.current_tasks() if task.id == id), None)
+
+    def pick(self, loop: LoopState) -> Pick | Idle:
+        """The next task for a loop."""
+        if self.draining:
+            return Idle.DONE
+        return pick.pick(self._scene(loop), loop.name, loop.config.role)
+
+    def _scene(self, loop: LoopState) -> Scene:
+        tasks = self.current_tasks()
+        states = self.board.tasks
+        held = [claim for claim in self.claims() if claim.loop != loop.name]
+        taken = [t.id for t in tasks if t.files and claims.conflicts(t, held, loop.name, self.tracked)]
+        active = [other for other in self.loops.values() if not other.over and not other.paused]
+        halted = [t.id for t in tasks if first_agent(self.route(t, loop), self.halted()) is None]
+        return Scene(
+            tasks=tasks,
+            holders={id: pick.LANDED if id in self.landed else s.loop for id, s in states.items() if s.commit},
+            running={other.task: other.name for other in self.loops.values() if other.task},
+            kept={id: state.kept_loop for id, state in states.items() if state.kept_loop},
+            pinned={id: state.pinned for id, state in states.items() if state.pinned},
+            claimed=taken,
+            parked=self.parked | set(halted) | {t.id for t in tasks if t.role in self.paused_roles},
+            loops={other.name for other in active} | {loop.name},
+            busy={other.name for other in self.loops.values() if other.task},
+        )
+
+    def claims(self) -> list[claims.Claim]:
+        """Files that loops hold: what running tasks own, and what unlanded commits touched."""
+        found: list[claims.Claim] = []
+        tasks = {task.id: task for task in (self.tasks.tasks if self.tasks else ())}
+        for loop in self.loops.values():
+            if loop.task and (task := tasks.get(loop.task)) and task.files:
+                found.append(claims.Claim(loop.name, task.id, task.files))
+        for id, state in self.board.tasks.items():
+            if state.commit and id not in self.landed and state.loop in self.loops:
+                found.append(claims.Claim(state.loop, id, _literal(state.paths)))
+        return found
+
+    def route(self, task: Task, loop: LoopState) -> list[str]:
+        return self.config.route(task.role, loop.config)
+
+    def halted(self) -> set[str]:
+        """Agents whose account nothing more runs on before a person acts."""
+        halted = {name for name, wait in self.accounts.waiting().items() if wait.halt}
+        return {name for name in self.config.agents if self.account(name) in halted}
+
+    def account(self, agent: str) -> str:
+        from ralph import agents
+
+        return agents.account(agent, self.config.agents[agent], dict(self.secrets))
+
+    def agent_for(self, task: Task, loop: LoopState) -> str | None:
+        """The agent whose turn it is; None while every account of the route is halted."""
+        route, halted = self.route(task, loop), self.halted()
+        assigned = self.board.state(task.id).agent
+        if assigned and assigned in self.config.agents and assigned not in halted:
+            return assigned
+        return first_agent(route, halted)
+
+    def hit_account(self, agent: str, wait: Wait) -> None:
+        account = self.account(agent)
+        self.accounts.hit(account, wait)
+        kind = "halted" if wait.halt else "waiting"
+        self.record(kind, {"account": account, "agent": agent, "until": wait.until, "reason": wait.reason})
+        if wait.halt:
+            self.tell("needs_human", f"{agent}: {wait.reason}")
+
+    def pause(self, loop: LoopState, reason: str, *, by: str = "daemon") -> None:
+        if not loop.paused:
+            loop.paused = reason
+            self.record("paused", {"scope": loop.name, "reason": reason, "by": by}, loop=loop.name)
+            if by == "daemon":
+                self.tell("paused", f"{loop.name} paused: {reason}", "`ralph resume` lets it go on")
+
+    def pause_role(self, role: str, reason: str) -> None:
+        if role not in self.paused_roles:
+            self.paused_roles[role] = reason
+            self.record("paused", {"scope": f"role {role}", "reason": reason, "by": "daemon"})
+            self.tell("paused", f"role {role} paused: {reason}", "`ralph resume` lets it go on")
+
+    def resume(self, name: str = "") -> list[str]:
+        """A person lets paused loops (all, or the named one) and roles go on; returns what was resumed."""
+        resumed: list[str] = []
+        for loop in self.loops.values():
+            if loop.paused and name in ("", loop.name):
+                if loop.paused.startswith("limit"):
+                    self.budget.lift(f"loop {loop.name}")
+                loop.paused = ""
+                resumed.append(loop.name)
+        if not name:
+            for role in list(self.paused_roles):
+                self.budget.lift(f"role {role}")
+                del self.paused_roles[role]
+                resumed.append(f"role {role}")
+            resumed += [account for account in self.accounts.waiting()]
+            self.accounts.clear()
+        for scope in resumed:
+            self.record("resumed", {"scope": scope, "by": "person"})
+        return resumed
+
+    def outcome_counts(self) -> dict[str, int]:
+        counts = dict.fromkeys(Status, 0)
+        for task in self.current_tasks():
+            counts[task.status] += 1
+        return {status.value: count for status, count in counts.items()}
+
+
+def _literal(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Paths as globs that match just themselves (gitignore syntax)."""
+    return tuple("/" + "".join("\\" + c if c in "*?[]!#\\ " else c for c in path) for path in paths)

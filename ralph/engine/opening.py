@@ -1,0 +1,205 @@
+"""How an iteration begins: its head, its spec, its `began` event, and the worker started ahead of need."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+
+from ralph.core.pick import Pick
+from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outcome, Reflection, Task, Verdict
+from ralph.engine.budget import Scopes
+from ralph.engine.executor import Link
+from ralph.engine.messages import Ready, adapter
+from ralph.engine.night import LoopState, Night
+from ralph.engine.words import merge_message
+from ralph.errors import RalphError
+
+FIRST_PORT = 20_000
+PORTS_PER_LOOP = 100
+
+
+class Conflict(RalphError):
+    """The dependencies' branches do not merge; ``paths`` conflict."""
+
+    def __init__(self, holder: str, paths: list[str]) -> None:
+        super().__init__(f"conflict with {holder} in {', '.join(paths[:5])}")
+        self.holder = holder
+        self.paths = paths
+
+
+def begin(night: Night, loop: LoopState, pick: Pick, agent: str) -> tuple[IterationSpec, Scopes]:
+    """Fix everything about the iteration and write `began`. Raises Conflict where the heads do not merge."""
+    task, state = pick.task, night.board.state(pick.task.id)
+    head, head_tree, merged = heads(night, loop, pick)
+    iteration = _next_id(night, loop)
+    scopes = night.budget.scopes(iteration, task, loop.name)
+    seconds, tokens, dollars = night.budget.left(scopes)
+    start_tree = state.kept_tree if state.kept_loop == loop.name else None
+    spec = IterationSpec(
+        night=night.id,
+        iteration=iteration,
+        loop=loop.name,
+        task=task,
+        attempt=state.attempts + 1,
+        tag=secrets.token_hex(16),
+        run_dir=str(night.layout.run(iteration)),
+        loop_dir=str(night.layout.loop(loop.name)),
+        mirror=str(night.layout.mirror),
+        checkout=str(night.layout.repo),
+        head=head,
+        start_tree=start_tree,
+        validate_only=state.paid and start_tree is not None,
+        gate_base=merged,
+        agent=agent,
+        config=str(night.layout.frozen(night.id)),
+        tracked_by_base=night.red_base,
+        advisory_gates=night.advisory,
+        feedback=feedback(night, task),
+        handoffs={d: night.board.state(d).handoff for d in task.depends_on if night.board.state(d).handoff},
+        progress_tail=_progress_tail(night),
+        tokens_left=tokens,
+        dollars_left=dollars,
+        seconds_left=seconds,
+        port_base=FIRST_PORT + loop.number * PORTS_PER_LOOP,
+        shared_files=_shared(night, loop, task),
+        sandbox=night.sandbox.name,
+    )
+    began = {
+        "title": task.title,
+        "attempt": spec.attempt,
+        "agent": agent,
+        "role": task.role,
+        "kind": task.kind.value,
+        "head": head,
+        "head_tree": head_tree,
+        "start_tree": start_tree,
+        "validate_only": spec.validate_only,
+        "tag": spec.tag,
+    }
+    night.record("began", began, loop=loop.name, task=task.id, iteration=iteration)
+    night.budget.begin(scopes)
+    loop.iteration, loop.agent = iteration, agent
+    loop.at("prepare")
+    return spec, scopes
+
+
+def heads(night: Night, loop: LoopState, pick: Pick) -> tuple[str, str, bool]:
+    """Commit and tree that the task starts from, and whether that commit is a merge made for it."""
+    per_task = night.config.night.branch_per == "task"
+    head = night.base if per_task else loop.head
+    tree = loop.workspace.tree_of(head) if per_task else loop.head_tree
+    merged = False
+    for dependency in pick.task.depends_on:
+        other = night.board.state(dependency)
+        if not other.commit or dependency in night.landed:
+            continue
+        if not per_task and other.loop == loop.name:
+            continue
+        source = night.loops.get(other.loop)
+        if source and source is not loop:
+            loop.workspace.fetch_from(source.workspace.git_dir, other.commit)
+        if loop.workspace.contains(head, other.commit):
+            continue
+        if loop.workspace.contains(other.commit, head):
+            head, tree = other.commit, loop.workspace.tree_of(other.commit)
+            continue
+        head, tree = merge(night, loop, head, other.commit, other.loop)
+        merged = True
+    return head, tree, merged
+
+
+def merge(night: Night, loop: LoopState, ours: str, theirs: str, holder: str) -> tuple[str, str]:
+    """Merge two commits into a deterministic commit without touching a branch. Raises Conflict."""
+    tree, conflicts = loop.workspace.merge(ours, theirs)
+    if tree is None:
+        raise Conflict(holder, conflicts)
+    date = max(loop.workspace.date_of(ours), loop.workspace.date_of(theirs)) + 1
+    message = merge_message(loop.name, (holder,))
+    committer = ("ralph", "ralph@localhost")
+    return loop.workspace.commit_object(tree, [ours, theirs], message, night.author, committer, date), tree
+
+
+def branch_ref(night: Night, loop: LoopState, task: Task) -> str:
+    """The ref in the loop's git directory that the task's commit moves."""
+    if night.config.night.branch_per == "task":
+        return f"refs/heads/ralph-task/{task.id}"
+    return f"refs/heads/ralph/{loop.name}"
+
+
+def feedback(night: Night, task: Task) -> Feedback | None:
+    """What went wrong in the last failed attempt, from the ledger."""
+    failed = [a for a in night.board.state(task.id).history if a.outcome.is_failure or a.outcome is Outcome.CONFLICT]
+    if not failed:
+        return None
+    last = failed[-1]
+    guards: list[GuardResult] = []
+    gates: list[GateResult] = []
+    reflection = None
+    for event in night.ledger.events(iteration=last.iteration, kinds=("guard", "gate", "ended")):
+        if event.kind == "guard":
+            guards.append(adapter(GuardResult).validate_python(_without_tree(event.data)))
+        elif event.kind == "gate":
+            gates.append(adapter(GateResult).validate_python(_without_tree(event.data)))
+        elif event.data.get("reflection"):
+            reflection = adapter(Reflection).validate_python(event.data["reflection"])
+    return Feedback(last.number, last.outcome, last.summary, tuple(guards), tuple(gates), reflection)
+
+
+def known_verdicts(night: Night, spec: IterationSpec, tree: str) -> tuple[GateResult, ...]:
+    """Verdicts on exactly this tree that were executed earlier tonight and need not run again."""
+    found: dict[str, GateResult] = {}
+    for event in night.ledger.events(night=night.id, kinds=("gate",)):
+        if event.data.get("tree") != tree or event.iteration == spec.iteration:
+            continue
+        result = adapter(GateResult).validate_python(_without_tree(event.data))
+        if result.verdict in (Verdict.PASSED, Verdict.FAILED) and result.execution:
+            found[result.name] = result
+    return tuple(found.values())
+
+
+def _without_tree(data: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in data.items() if key != "tree"}
+
+
+def secrets_for(night: Night, agent: str) -> dict[str, str]:
+    """The variables that this agent's driver may get."""
+    from ralph import agents
+
+    wanted = agents.secret_names(night.config.agents[agent])
+    return {name: night.secrets[name] for name in wanted if name in night.secrets}
+
+
+def start_spare(night: Night, loop: LoopState) -> None:
+    """Start the worker of the next iteration while this one's agent works."""
+    if loop.spare is None and not night.draining:
+        loop.spare = asyncio.create_task(_ready_worker(night))
+
+
+async def _ready_worker(night: Night) -> Link:
+    link = await night.executor.start()
+    hello = await link.hear()
+    link.ready = hello if isinstance(hello, Ready) else None
+    return link
+
+
+def _next_id(night: Night, loop: LoopState) -> str:
+    if not loop.count:
+        loop.count = sum(
+            1 for event in night.ledger.events(night=night.id, kinds=("began",)) if event.loop == loop.name
+        )
+    loop.count += 1
+    return f"{night.id}.{loop.name}.{loop.count}"
+
+
+def _shared(night: Night, loop: LoopState, task: Task) -> tuple[str, ...]:
+    patterns = [
+        p for claim in night.claims() if claim.loop != loop.name and claim.task != task.id for p in claim.patterns
+    ]
+    return tuple(dict.fromkeys(patterns))
+
+
+def _progress_tail(night: Night) -> str:
+    from ralph.memory import progress
+
+    return progress.tail(night.layout.repo / "progress", 4000)

@@ -1,0 +1,97 @@
+"""After an iteration: what its outcome means for the task, the account and the loop."""
+
+from __future__ import annotations
+
+from ralph.core import retry
+from ralph.core.limits import Hit
+from ralph.core.retry import Action, Next
+from ralph.domain import Cause, Outcome, Status
+from ralph.engine.iteration import Ended
+from ralph.engine.night import LoopState, Night
+
+
+def settle(night: Night, loop: LoopState, ended: Ended) -> Next:
+    """Apply the decision of ``core.retry`` and the limits; returns it for the log."""
+    task, state = ended.task, night.board.state(ended.task.id)
+    if ended.result.agent.wait and ended.outcome in (Outcome.WAITING, Outcome.HALTED):
+        night.hit_account(ended.agent, ended.result.agent.wait)
+    else:
+        night.accounts.release(night.account(ended.agent), loop.name)
+    if state.status is Status.CANCELLED or _cancelled_meanwhile(night, task.id):
+        night.move(task.id, Status.CANCELLED, "cancelled", by="person")
+        return Next(Action.DONE, "cancelled by a person")
+    following = retry.decide(state.facts(), night.route(task, loop), night.budget.task_cap(task), night.halted())
+    _apply(night, loop, ended, following)
+    _limits(night, loop, ended)
+    return following
+
+
+def _cancelled_meanwhile(night: Night, id: str) -> bool:
+    return id in night.cancel_wanted
+
+
+def _apply(night: Night, loop: LoopState, ended: Ended, following: Next) -> None:
+    id, where = ended.task.id, {"loop": loop.name, "task": ended.task.id}
+    match following.action:
+        case Action.DONE:
+            night.move(id, Status.COMPLETED, "")
+        case Action.FAILED:
+            night.move(id, Status.FAILED, f"{following.reason}; last: {ended.result.summary}")
+        case Action.NEEDS_HUMAN:
+            night.move(id, Status.NEEDS_HUMAN, f"{following.reason}; last: {ended.result.summary}")
+            night.tell("needs_human", f"{id} needs you: {following.reason}")
+        case Action.REASSIGN:
+            night.record(
+                "reassigned", {"from": ended.agent, "to": following.agent, "reason": following.reason}, **where
+            )
+        case Action.MOVE:
+            _send_home(night, loop, ended, following.reason)
+        case Action.RETRY | Action.WAIT:
+            if following.clean:
+                night.record("clean_start", {"reason": following.reason}, **where)
+
+
+def _send_home(night: Night, loop: LoopState, ended: Ended, reason: str) -> None:
+    """A conflict sends the task to a loop that holds a dependency; there it can't merge either: a person."""
+    task = ended.task
+    homes = [night.board.state(d).loop for d in task.depends_on if night.board.state(d).loop not in ("", loop.name)]
+    if night.board.state(task.id).pinned or not homes:
+        text = f"{reason}: {ended.result.summary}"
+        night.move(task.id, Status.NEEDS_HUMAN, text)
+        night.tell("needs_human", f"{task.id} needs you: {text}")
+        return
+    night.record("pinned", {"loop": homes[0], "reason": ended.result.summary}, loop=loop.name, task=task.id)
+
+
+def _limits(night: Night, loop: LoopState, ended: Ended) -> None:
+    """At ``pause_at`` of a budget: the task is parked, role and loop pause, the night picks nothing new."""
+    if ended.result.agent.cause in (Cause.TIMEOUT, Cause.STALL, Cause.OUTPUT, Cause.MEMORY):
+        data = {"scope": "iteration", "cause": ended.result.agent.cause.value, "cap": 0, "used": 0}
+        night.record("limit", data, loop=loop.name, task=ended.task.id, iteration=ended.iteration)
+    task_hit = night.budget.standing(f"task {ended.task.id}")
+    open_still = night.board.state(ended.task.id).status is Status.PENDING
+    if task_hit and open_still:
+        night.parked.add(ended.task.id)
+        night.record("limit", hit_data("task", task_hit), loop=loop.name, task=ended.task.id)
+    if hit := night.budget.standing(f"role {ended.task.role}"):
+        night.pause_role(ended.task.role, str(hit))
+        night.record("limit", hit_data("role", hit), loop=loop.name)
+    if hit := night.budget.standing(f"loop {loop.name}"):
+        night.record("limit", hit_data("loop", hit), loop=loop.name)
+        night.pause(loop, f"limit: {hit}")
+    night_hit(night)
+
+
+def night_hit(night: Night) -> None:
+    """Stop picking when the night's own budget is nearly used."""
+    import time
+
+    hit = night.budget.standing("night") or night.budget.night_seconds(time.monotonic() - night.started)
+    if hit and not night.draining:
+        night.draining = f"limit: {hit}"
+        night.record("limit", hit_data("night", hit))
+        night.tell("limit", f"nothing new is picked: {hit}")
+
+
+def hit_data(scope: str, hit: Hit) -> dict[str, object]:
+    return {"scope": scope, "cause": hit.cause.value, "cap": hit.cap, "used": hit.used}
