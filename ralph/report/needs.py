@@ -1,0 +1,76 @@
+"""What only a person can do next, each with the command that does it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from ralph.domain import Outcome
+from ralph.memory.ledger import Event
+from ralph.report import read
+from ralph.report.model import DeliveryLine, Need, TaskLine
+
+
+def needs(events: Sequence[Event], tasks: Sequence[TaskLine], deliveries: Sequence[DeliveryLine]) -> tuple[Need, ...]:
+    """Accounts and pauses first (nothing runs), then branches, then tasks."""
+    return (*_halted(events), *_paused(events), *_branches(events, deliveries), *_tasks(tasks))
+
+
+def _halted(events: Sequence[Event]) -> list[Need]:
+    open_accounts: dict[str, str] = {}
+    for event in events:
+        if event.kind == "halted":
+            open_accounts[read.text(event.data, "account")] = read.text(event.data, "reason")
+        elif event.kind == "resumed":
+            open_accounts.pop(read.text(event.data, "account"), None)
+    return [
+        Need(f"Account {account} is stopped", reason, "ralph doctor", "halted", account)
+        for account, reason in open_accounts.items()
+    ]
+
+
+def _paused(events: Sequence[Event]) -> list[Need]:
+    open_scopes: dict[str, str] = {}
+    for event in events:
+        if event.kind == "paused":
+            open_scopes[read.text(event.data, "scope")] = read.text(event.data, "reason")
+        elif event.kind == "resumed":
+            open_scopes.pop(read.text(event.data, "scope"), None)
+    return [Need(f"Paused: {scope}", reason, "ralph resume", "paused", scope) for scope, reason in open_scopes.items()]
+
+
+def _branches(events: Sequence[Event], deliveries: Sequence[DeliveryLine]) -> list[Need]:
+    found = [
+        Need(
+            f"Branch {event.loop} moved under ralph",
+            read.text(event.data, "summary"),
+            f"ralph evidence {shlex.quote(event.iteration)}",
+            "quarantined",
+            event.loop,
+        )
+        for event in events
+        if event.kind == "ended" and event.data.get("outcome") == Outcome.QUARANTINED
+    ]
+    for delivery in deliveries:
+        branch = delivery.branch
+        if delivery.how == "parked":
+            command = f"git merge --ff-only {shlex.quote(delivery.detail or delivery.commit)}"
+            found.append(Need(f"{branch} was left alone: you had it open", delivery.detail, command, "parked", branch))
+        elif delivery.how == "failed":
+            command = "ralph status"
+            found.append(Need(f"{branch} was not delivered", delivery.detail, command, "delivery_failed", branch))
+    return found
+
+
+def _tasks(tasks: Sequence[TaskLine]) -> list[Need]:
+    return [
+        Need(
+            f"{task.id} {task.title}",
+            task.reason,
+            f"ralph tasks retry {shlex.quote(task.id)}",
+            "needs_human",
+            task.id,
+        )
+        for task in tasks
+        if task.outcome == "needs_human"
+    ]

@@ -1,0 +1,246 @@
+"""The page a person reads in the morning, written once for every medium; an Ink makes it Markdown or terminal text.
+
+What needs a person comes first. The words never exceed the grade: *passed* is said of what was executed on
+exactly the committed tree, everything weaker says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ralph.core.inert import line
+from ralph.domain import Grade, Verdict
+from ralph.report.model import BranchLine, GateLine, NightReport, Spend, TaskLine
+
+MOST_WORDS = 1200
+"""What a person reads in ten minutes, tables and code included."""
+
+
+class Ink(Protocol):
+    """How one medium writes; every text that goes through comes out inert."""
+
+    def words(self, text: str) -> str: ...
+    def code(self, text: str) -> str: ...
+    def strong(self, text: str) -> str: ...
+    def heading(self, level: int, text: str) -> str: ...
+    def link(self, url: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much of each thing is shown: words of a title, words of a reason, items of a list."""
+
+    title: int
+    reason: int
+    items: int
+
+
+_DETAILS = (Detail(12, 30, 60), Detail(8, 16, 25), Detail(7, 10, 20), Detail(6, 8, 10), Detail(4, 5, 6))
+
+
+def write(report: NightReport, ink: Ink) -> str:
+    """The page with as much detail as fits in MOST_WORDS."""
+    text = ""
+    for detail in _DETAILS:
+        text = "\n".join(_Writer(report, ink, detail).page()) + "\n"
+        if len(text.split()) <= MOST_WORDS:
+            break
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    report: NightReport
+    ink: Ink
+    detail: Detail
+
+    def page(self) -> Iterator[str]:
+        yield self.ink.heading(1, f"Night {self.report.night}: {self.report.headline}")
+        yield ""
+        yield from self._summary()
+        sections = [
+            ("Needs you", self._needs()),
+            ("Landed, in the order to review", self._landed()),
+            ("Failed", self._failed()),
+            ("Stopped", self._stopped()),
+            ("Money and tokens", self._money()),
+            ("Not verified", self._not_verified()),
+        ]
+        for title, lines in sections:
+            body = list(lines)
+            if body:
+                yield from ("", self.ink.heading(2, title), "", *body)
+
+    def title(self, task: TaskLine) -> str:
+        named = f"{self.ink.code(task.id)} {self.ink.words(short(task.title, self.detail.title))}"
+        return named.rstrip()
+
+    def reason(self, text: str) -> str:
+        return self.ink.words(short(text, self.detail.reason))
+
+    def cut(self, items: Sequence[object]) -> list[str]:
+        more = len(items) - self.detail.items
+        return [f"- and {more} more: {self.ink.code('ralph report --json')}"] if more > 0 else []
+
+    def _summary(self) -> Iterator[str]:
+        report, totals = self.report, self.report.totals
+        span = f"{clock(report.started)} to {clock(report.ended)} UTC, {duration(report.seconds)}"
+        running = f"Running since {clock(report.started)} UTC, {duration(report.seconds)} so far"
+        ended = f" Ended: {self.reason(report.reason)}." if report.reason else ""
+        base = f"base {self.ink.code(report.base or '?')} at {self.ink.code(report.base_commit[:10] or '?')}"
+        sandbox = self.ink.words(report.sandbox or "none")
+        yield f"{span if report.ended else running}; {base}; sandbox {sandbox}.{ended}"
+        yield (
+            f"{plural(totals.iterations, 'iteration')}, {plural(totals.commits, 'commit')}, "
+            f"{plural(totals.files, 'file')} changed, {totals.spend.tokens:,} tokens, {money(totals.spend)}."
+        )
+
+    def _needs(self) -> Iterator[str]:
+        failures = {task.id: task.failure for task in self.report.of("needs_human")}
+        for position, need in enumerate(self.report.needs[: self.detail.items], start=1):
+            failure = failures.get(need.subject) if need.code == "needs_human" else None
+            seen = f"; first failure {self.ink.code(short(failure.message, self.detail.reason))}" if failure else ""
+            why = f": {self.reason(need.why)}" if need.why else ""
+            yield f"{position}. {self.ink.strong(short(need.what, self.detail.title + 2))}{why}{seen}"
+            if need.command:
+                yield f"   Then: {self.ink.code(need.command)}"
+        yield from self.cut(self.report.needs)
+
+    def _landed(self) -> Iterator[str]:
+        tasks = {task.id: task for task in self.report.tasks}
+        shown = 0
+        for branch in self.report.review:
+            if shown >= self.detail.items:
+                break
+            yield f"{branch.position}. {self._branch(branch)}"
+            for name in branch.tasks[: self.detail.items - shown]:
+                yield f"   - {self._landed_task(tasks[name])}"
+            shown += max(1, len(branch.tasks))
+        yield from self.cut(self.report.of("landed"))
+
+    def _branch(self, branch: BranchLine) -> str:
+        size = f"{plural(branch.commits, 'commit')}, {plural(branch.files, 'file')}"
+        after = f", after {', '.join(self.ink.code(name) for name in branch.after)}" if branch.after else ""
+        request = branch.pull_request
+        if request is None:
+            return f"{self.ink.code(branch.branch)}: {size}{after}, no pull request yet"
+        state = "draft" if request.draft and request.state == "open" else self.ink.words(request.state)
+        return f"{self.ink.code(branch.branch)}: {size}{after}; {state} {self.ink.link(request.url)}"
+
+    def _landed_task(self, task: TaskLine) -> str:
+        gates = ", ".join(self._gate(gate) for gate in task.gates if gate.verdict is not Verdict.NOT_APPLICABLE)
+        commit = self.ink.code((task.commit or "")[:10])
+        return f"{self.title(task)}: {gates or 'no gate ran'}; {commit}"
+
+    def _gate(self, gate: GateLine) -> str:
+        return f"{self.ink.words(gate.name)} {gate_words(gate)}"
+
+    def _failed(self) -> Iterator[str]:
+        failed = self.report.of("failed")
+        for task in failed[: self.detail.items]:
+            failure = task.failure
+            where = f"{self.ink.code(line(failure.where, 100))}: " if failure else ""
+            what = self.ink.code(short(failure.message, self.detail.reason)) if failure else self.reason(task.reason)
+            yield f"- {self.title(task)} ({plural(task.attempts, 'attempt')}): {where}{what}"
+        yield from self.cut(failed)
+        if failed:
+            yield f"- Try again: {self.ink.code('ralph tasks retry ' + failed[0].id)}"
+
+    def _stopped(self) -> Iterator[str]:
+        limits = self.report.limits
+        for limit in limits[: self.detail.items]:
+            whose = " ".join(self.ink.code(name) for name in (limit.loop, limit.task) if name)
+            used = f"{amount(limit.cause, limit.used)} of {amount(limit.cause, limit.cap)}"
+            yield f"- Limit: {self.ink.words(limit.scope)} {self.ink.words(limit.cause)} {used} {whose}".rstrip()
+        yield from self.cut(limits)
+        for wait in self.report.waits[: self.detail.items]:
+            spent = f"for {duration(wait.seconds)}" if wait.seconds is not None else "until the end of the night"
+            yield f"- Waited {spent}: {self.ink.words(short(wait.account, 3))}, {self.reason(wait.reason)}"
+        yield from self.cut(self.report.waits)
+        stopped = self.report.of("unfinished", "not_started", "cancelled")
+        for task in stopped[: self.detail.items]:
+            yield f"- {self.title(task)}: {task.outcome.replace('_', ' ')}. {self.reason(task.reason)}".rstrip()
+        yield from self.cut(stopped)
+
+    def _money(self) -> Iterator[str]:
+        spend = self.report.totals.spend
+        yield (
+            f"- {money(spend)} in {plural(spend.calls, 'call')}: {spend.input_tokens:,} input, "
+            f"{spend.cache_write_tokens:,} cache write, {spend.cache_read_tokens:,} cache read, "
+            f"{spend.output_tokens:,} output."
+        )
+        for model, part in list(self.report.by_model.items())[:6]:
+            yield f"- {self.ink.words(short(model, 3))}: {part.tokens:,} tokens, {money(part)}"
+        dear = sorted(self.report.tasks, key=lambda task: (-task.spend.tokens, task.id))[:3]
+        costly = [f"{self.ink.code(task.id)} {task.spend.tokens:,}" for task in dear if task.spend.tokens]
+        if len(self.report.tasks) > 1 and costly:
+            yield f"- Most tokens: {', '.join(costly)}"
+
+    def _not_verified(self) -> Iterator[str]:
+        for doubt in self.report.not_verified[: self.detail.items]:
+            yield f"- {self.ink.words(short(doubt.text, self.detail.reason + 10))}{self._ids(doubt.tasks)}"
+        for warning in self.report.warnings[: self.detail.items]:
+            yield f"- Warning: {self.reason(warning)}"
+        yield from self.cut([*self.report.not_verified, *self.report.warnings])
+
+    def _ids(self, names: Sequence[str]) -> str:
+        most = min(self.detail.items, 8)
+        more = f" and {len(names) - most} more" if len(names) > most else ""
+        return f" ({', '.join(self.ink.code(name) for name in names[:most])}{more})" if names else ""
+
+
+def gate_words(gate: GateLine) -> str:
+    """What may be said of a gate: no stronger word than its grade."""
+    counts = gate.counts
+    if gate.verdict is Verdict.NOT_RUN:
+        return "did not run"
+    if gate.verdict is not Verdict.PASSED:
+        return f"{gate.verdict.value}{', advisory' if gate.advisory else ''}"
+    if gate.grade is Grade.REPORTED:
+        return "reported as passed"
+    number = f"{counts.passed} passed" if counts and counts.collected else ""
+    if gate.grade is Grade.OBSERVED:
+        return f"{number or 'exit 0'} (observed)"
+    return number or "passed"
+
+
+def money(spend: Spend) -> str:
+    """US dollars; an unknown part is never shown as nothing."""
+    if spend.dollars is None:
+        return "cost not metered"
+    known = f"${spend.dollars:,.2f}"
+    return known if spend.complete else f"{known} plus a part not metered"
+
+
+def amount(cause: str, value: float) -> str:
+    if "dollar" in cause:
+        return f"${value:,.2f}"
+    if "second" in cause or cause in ("timeout", "stall"):
+        return duration(value)
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{rest} s"
+
+
+def clock(moment: str | None) -> str:
+    """``22:04`` of an ISO moment."""
+    return (moment or "")[11:16] or "?"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def short(text: str, words: int) -> str:
+    """At most so many words, and seven times as many characters, on one line."""
+    parts = line(text, words * 40).split()
+    kept = " ".join(parts[:words])
+    return line(kept if len(parts) <= words else f"{kept} …", words * 9)
