@@ -121,7 +121,7 @@ def freeze(config: Config) -> str:
 
 
 def explain(config: Config | None = None) -> list[tuple[str, str, Any, Any]]:
-    """Rows of (dotted key, text, default, value in force) for every key there is."""
+    """Rows of (dotted key, text, default, value in force) for every key there is; ``...`` stands for required."""
     rows: list[tuple[str, str, Any, Any]] = []
     _rows(Config, config or Config(), "", rows)
     return rows
@@ -137,5 +137,5 @@ def _rows(model: type[BaseModel], value: BaseModel | None, prefix: str, rows: li
             is_list = isinstance(field.get_default(call_default_factory=True), list)
             _rows(inner, None, f"{prefix}{name}[]." if is_list else f"{prefix}{name}.<name>.", rows)
         else:
-            default = None if field.is_required() else field.get_default(call_default_factory=True)
+            default = ... if field.is_required() else field.get_default(call_default_factory=True)
             rows.append((prefix + name, field.description or "", default, here if value else default))
