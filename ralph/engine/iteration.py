@@ -43,7 +43,10 @@ class Ended:
 
 async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ended:
     """Run one iteration to its end; every way it can go is a value, and each is in the ledger."""
-    spec, scopes = opening.begin(night, loop, pick, agent)
+    try:
+        spec, scopes = opening.begin(night, loop, pick, agent)
+    except opening.Conflict as conflict:
+        return conflicted(night, loop, pick.task, agent, conflict)
     point("began")
     worker = Driver(night, loop, spec, scopes)
     result = await worker.run()
@@ -77,6 +80,14 @@ def land(night: Night, loop: LoopState, spec: IterationSpec, result: IterationRe
     night.record("committed", {**committed, "changes": briefly(result.changes)}, **where)
     point("committed")
     return commit, Outcome.COMMITTED
+
+
+def conflicted(night: Night, loop: LoopState, task: Task, agent: str, conflict: opening.Conflict) -> Ended:
+    """Make a merge conflict between dependencies a visible iteration that ended before it started."""
+    spec = opening.began_conflict(night, loop, task, agent)
+    result = IterationResult(spec.iteration, False, Outcome.CONFLICT, conflict.message)
+    ended(night, loop, spec, result, Outcome.CONFLICT)
+    return Ended(task, spec.iteration, agent, Outcome.CONFLICT, result)
 
 
 def briefly(changes: tuple[Change, ...]) -> list[dict[str, str]]:

@@ -52,6 +52,8 @@ class LoopState:
     link: Link | None = None
     spare: asyncio.Task[Link] | None = None
     """A worker started ahead of need, while the agent of the present iteration is at work."""
+    said: str = ""
+    """The last warning, so that it is not repeated each minute."""
     over: bool = False
     count: int = 0
     """Iterations begun tonight."""
@@ -103,6 +105,9 @@ class Night:
     """Completed tasks whose commits the base contains."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     started: float = field(default_factory=time.monotonic)
+    delivered: dict[str, str | None] = field(default_factory=dict)
+    """Per branch ref the commit that the user's repository has from us."""
+    pushed: dict[str, str] = field(default_factory=dict)
     problem: str = ""
     """What is wrong with tasks.json at the moment."""
     publish: Callable[[LoopState, str, Task], None] = lambda _loop, _commit, _task: None
@@ -264,7 +269,7 @@ class Night:
                 self.budget.lift(f"role {role}")
                 del self.paused_roles[role]
                 resumed.append(f"role {role}")
-            resumed += [account for account in self.accounts.waiting()]
+            resumed += list(self.accounts.waiting())
             self.accounts.clear()
         for scope in resumed:
             self.record("resumed", {"scope": scope, "by": "person"})

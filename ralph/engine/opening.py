@@ -30,13 +30,30 @@ class Conflict(RalphError):
 
 def begin(night: Night, loop: LoopState, pick: Pick, agent: str) -> tuple[IterationSpec, Scopes]:
     """Fix everything about the iteration and write `began`. Raises Conflict where the heads do not merge."""
-    task, state = pick.task, night.board.state(pick.task.id)
     head, head_tree, merged = heads(night, loop, pick)
-    iteration = _next_id(night, loop)
-    scopes = night.budget.scopes(iteration, task, loop.name)
+    scopes = night.budget.scopes(next_id(night, loop), pick.task, loop.name)
+    spec = _spec(night, loop, pick.task, agent, (head, merged), scopes)
+    _began(night, loop, spec, head_tree)
+    night.budget.begin(scopes)
+    return spec, scopes
+
+
+def began_conflict(night: Night, loop: LoopState, task: Task, agent: str) -> IterationSpec:
+    """Write `began` for an iteration that can't start, because the heads it needs do not merge."""
+    scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
+    spec = _spec(night, loop, task, agent, (loop.head, False), scopes)
+    _began(night, loop, spec, loop.head_tree)
+    return spec
+
+
+def _spec(
+    night: Night, loop: LoopState, task: Task, agent: str, start: tuple[str, bool], scopes: Scopes
+) -> IterationSpec:
+    state = night.board.state(task.id)
+    iteration = scopes.iteration.removeprefix("iteration ")
     seconds, tokens, dollars = night.budget.left(scopes)
     start_tree = state.kept_tree if state.kept_loop == loop.name else None
-    spec = IterationSpec(
+    return IterationSpec(
         night=night.id,
         iteration=iteration,
         loop=loop.name,
@@ -47,10 +64,10 @@ def begin(night: Night, loop: LoopState, pick: Pick, agent: str) -> tuple[Iterat
         loop_dir=str(night.layout.loop(loop.name)),
         mirror=str(night.layout.mirror),
         checkout=str(night.layout.repo),
-        head=head,
+        head=start[0],
         start_tree=start_tree,
         validate_only=state.paid and start_tree is not None,
-        gate_base=merged,
+        gate_base=start[1],
         agent=agent,
         config=str(night.layout.frozen(night.id)),
         tracked_by_base=night.red_base,
@@ -65,23 +82,24 @@ def begin(night: Night, loop: LoopState, pick: Pick, agent: str) -> tuple[Iterat
         shared_files=_shared(night, loop, task),
         sandbox=night.sandbox.name,
     )
+
+
+def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str) -> None:
     began = {
-        "title": task.title,
+        "title": spec.task.title,
         "attempt": spec.attempt,
-        "agent": agent,
-        "role": task.role,
-        "kind": task.kind.value,
-        "head": head,
+        "agent": spec.agent,
+        "role": spec.task.role,
+        "kind": spec.task.kind.value,
+        "head": spec.head,
         "head_tree": head_tree,
-        "start_tree": start_tree,
+        "start_tree": spec.start_tree,
         "validate_only": spec.validate_only,
         "tag": spec.tag,
     }
-    night.record("began", began, loop=loop.name, task=task.id, iteration=iteration)
-    night.budget.begin(scopes)
-    loop.iteration, loop.agent = iteration, agent
+    night.record("began", began, loop=loop.name, task=spec.task.id, iteration=spec.iteration)
+    loop.iteration, loop.agent = spec.iteration, spec.agent
     loop.at("prepare")
-    return spec, scopes
 
 
 def heads(night: Night, loop: LoopState, pick: Pick) -> tuple[str, str, bool]:
@@ -183,7 +201,7 @@ async def _ready_worker(night: Night) -> Link:
     return link
 
 
-def _next_id(night: Night, loop: LoopState) -> str:
+def next_id(night: Night, loop: LoopState) -> str:
     if not loop.count:
         loop.count = sum(
             1 for event in night.ledger.events(night=night.id, kinds=("began",)) if event.loop == loop.name

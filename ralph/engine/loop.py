@@ -1,0 +1,133 @@
+"""One loop of the night: takes tasks one after another until there is nothing left for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from ralph.core.pick import Idle, Pick
+from ralph.engine.faults import point
+from ralph.engine.iteration import Ended, iterate
+from ralph.engine.night import LoopState, Night
+from ralph.engine.settle import night_hit, settle
+from ralph.host.files import free_bytes
+
+DISK_RETRY = 60
+"""Seconds between looks at a disk that is too full."""
+TASKS_LOOK = 2
+"""Seconds between looks at tasks.json while a loop is idle."""
+
+
+async def run_loop(night: Night, loop: LoopState) -> None:
+    """Run iterations on ``loop`` until nothing is left for it, the night drains, or it is paused for good."""
+    while True:
+        if not await may_go_on(night, loop):
+            break
+        night.sync_tasks()
+        night_hit(night)
+        choice = night.pick(loop)
+        if isinstance(choice, Idle):
+            if not await idle(night, loop, choice):
+                break
+            continue
+        agent = night.agent_for(choice.task, loop)
+        if agent is None:
+            continue
+        if not await account_ready(night, loop, agent):
+            continue
+        await one(night, loop, choice, agent)
+    await leave(night, loop)
+
+
+async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended:
+    """One iteration and what follows from it."""
+    loop.task = choice.task.id
+    try:
+        ended = await iterate(night, loop, choice, agent)
+        settle(night, loop, ended)
+    finally:
+        loop.task, loop.iteration = "", ""
+        loop.at("idle")
+    if ended.commit:
+        night.publish(loop, ended.commit, ended.task)
+    night.progress(ended.iteration)
+    point("tasks-saved")
+    await night.wake()
+    return ended
+
+
+async def may_go_on(night: Night, loop: LoopState) -> bool:
+    """Wait out a pause and a full disk; False when the loop should end."""
+    while not night.stopping:
+        if loop.paused:
+            loop.at("paused", loop.paused)
+            if night.occurrence == "once":
+                return False
+        elif (low := _disk_low(night)) is not None:
+            loop.at("paused", low)
+            _say_once(night, loop, low)
+        else:
+            return not night.draining
+        if night.draining:
+            return False
+        await _pause(night, DISK_RETRY)
+    return False
+
+
+def _disk_low(night: Night) -> str | None:
+    floor = night.config.limits.disk_free_mb
+    free = free_bytes(night.layout.root) // 1_000_000
+    return f"disk: {free} MB free, floor is {floor} MB" if floor > 0 and free < floor else None
+
+
+def _say_once(night: Night, loop: LoopState, text: str) -> None:
+    if loop.said != text.split(":")[0]:
+        loop.said = text.split(":")[0]
+        night.record("limit", {"scope": "disk", "cause": "disk", "cap": 0, "used": 0, "text": text}, loop=loop.name)
+        night.tell("paused", f"{loop.name} waits: {text}")
+
+
+async def account_ready(night: Night, loop: LoopState, agent: str) -> bool:
+    """True when the agent's account may be used now; else waits a while and returns False."""
+    account = night.account(agent)
+    wait = night.accounts.blocks(account, loop.name, time.time())
+    if wait is None:
+        return True
+    if wait.halt:
+        return False
+    loop.at("waiting", wait.reason)
+    await _pause(night, max(0.05, min(wait.until - time.time(), 30)))
+    return False
+
+
+async def idle(night: Night, loop: LoopState, why: Idle) -> bool:
+    """Nothing to pick: wait for a change; False when the loop is done for the night."""
+    loop.at("idle", "nothing is ready")
+    if night.draining:
+        return False
+    if why is Idle.DONE and night.occurrence != "window":
+        return any(other.task for other in night.loops.values()) and await _pause(night, TASKS_LOOK)
+    if why is Idle.WAIT and not any(other.task for other in night.loops.values()) and night.occurrence != "window":
+        return False
+    return await _pause(night, TASKS_LOOK)
+
+
+async def _pause(night: Night, seconds: float) -> bool:
+    """Sleep until something changes, at most ``seconds``."""
+    async with night.changed:
+        try:
+            await asyncio.wait_for(night.changed.wait(), seconds)
+        except TimeoutError:
+            return True
+    return True
+
+
+async def leave(night: Night, loop: LoopState) -> None:
+    """The loop is over for tonight; a worker that was started ahead is let go."""
+    loop.over = True
+    loop.at("done")
+    if loop.spare:
+        spare, loop.spare = loop.spare, None
+        link = await spare
+        await link.close()
+    await night.wake()

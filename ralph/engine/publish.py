@@ -1,0 +1,115 @@
+"""What happens to a commit while the next agent already works: delivery, note, push, pull request, progress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ralph.domain import Task
+from ralph.engine import opening
+from ralph.engine.faults import point
+from ralph.engine.night import LoopState, Night
+from ralph.errors import RalphError
+from ralph.forge.base import Forge, Proposal
+from ralph.vcs import delivery
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    loop: LoopState
+    commit: str
+    task: Task
+
+
+class Publisher:
+    """One queue for the whole night: parcels leave one by one, the newest commit of a branch last."""
+
+    def __init__(self, night: Night, forge: Forge) -> None:
+        self._night, self._forge = night, forge
+        self._queue: asyncio.Queue[_Parcel | Callable[[], None] | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._work())
+
+    def publish(self, loop: LoopState, commit: str, task: Task) -> None:
+        self._queue.put_nowait(_Parcel(loop, commit, task))
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Run something small after what is queued (the progress log)."""
+        self._queue.put_nowait(work)
+
+    async def finish(self) -> None:
+        """Send what is queued and stop."""
+        self._queue.put_nowait(None)
+        await self._task
+
+    async def _work(self) -> None:
+        while (parcel := await self._queue.get()) is not None:
+            try:
+                if isinstance(parcel, _Parcel):
+                    await self._send(parcel)
+                else:
+                    parcel()
+            except (RalphError, OSError) as error:
+                branch = (
+                    opening.branch_ref(self._night, parcel.loop, parcel.task) if isinstance(parcel, _Parcel) else ""
+                )
+                self._night.record("delivery_failed", {"branch": branch, "reason": str(error)})
+
+    async def _send(self, parcel: _Parcel) -> None:
+        night, loop = self._night, parcel.loop
+        branch = opening.branch_ref(night, loop, parcel.task)
+        where = {"loop": loop.name, "task": parcel.task.id}
+        point("delivering")
+        known = night.delivered.get(branch)
+        outcome = await asyncio.to_thread(
+            delivery.deliver, night.layout.repo, loop.workspace.git_dir, branch, parcel.commit, known
+        )
+        night.delivered[branch] = parcel.commit if outcome.how != "parked" else known
+        data = {"branch": branch, "commit": parcel.commit, "how": outcome.how, "detail": outcome.detail}
+        night.record("delivered", data, **where)
+        point("delivered")
+        await asyncio.to_thread(delivery.write_note, night.layout.repo, parcel.commit, _note(night, parcel))
+        point("noted")
+        if night.config.forge.kind != "local":
+            await self._push(branch, parcel.commit, where)
+        await self._propose(loop, branch, parcel)
+        point("proposed")
+
+    async def _push(self, branch: str, commit: str, where: dict[str, str]) -> None:
+        night = self._night
+        remote = night.config.forge.remote
+        await asyncio.to_thread(delivery.push, night.layout.repo, remote, branch, commit, night.pushed.get(branch))
+        night.pushed[branch] = commit
+        if night.config.forge.push_notes:
+            await asyncio.to_thread(delivery.push_notes, night.layout.repo, remote)
+        night.record("delivered", {"branch": branch, "commit": commit, "how": "pushed", "detail": remote}, **where)
+
+    async def _propose(self, loop: LoopState, branch: str, parcel: _Parcel) -> None:
+        from ralph.forge.body import compose
+
+        night = self._night
+        events = list(night.ledger.events(night=night.id))
+        diff = await asyncio.to_thread(loop.workspace.diff, night.base, parcel.commit, 400_000)
+        title, body = compose(events, branch, night.config, {task.id: task for task in night.current_tasks()})
+        proposal = Proposal(
+            branch=branch.removeprefix("refs/heads/"),
+            base=night.config.night.base.removeprefix("origin/"),
+            head=parcel.commit,
+            base_commit=night.base,
+            title=title,
+            body=body,
+            draft=night.config.forge.draft,
+            diff=diff,
+        )
+        found = await asyncio.to_thread(self._forge.publish, proposal)
+        data = {"branch": proposal.branch, "number": found.number, "url": found.url, "state": found.state}
+        night.record("pull_request", {**data, "draft": found.draft, "head": parcel.commit}, loop=loop.name)
+
+
+def _note(night: Night, parcel: _Parcel) -> str:
+    """Evidence of one commit as JSON lines: its guards and gates, as the ledger has them."""
+    import json
+
+    iteration = night.board.state(parcel.task.id).iteration
+    rows = night.ledger.events(iteration=iteration, kinds=("guard", "gate", "committed"))
+    return "".join(json.dumps({"kind": row.kind, **row.data}, sort_keys=True) + "\n" for row in rows)
