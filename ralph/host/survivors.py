@@ -1,0 +1,83 @@
+"""What is left when the shim can't be the proof: it was killed itself, or the system has no subreaper (macOS)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from ralph.host.alive import create_time, kill_tagged
+from ralph.host.tree import children, family
+
+_LINUX = sys.platform == "linux"
+_LOOK = 0.25
+SHIMS: set[int] = set()
+"""Shims of this process that live."""
+
+
+class Survivors:
+    """Remembers a process tree by looking at it, and kills what it remembers.
+
+    On Linux the shim's subreaper does this for certain and looking costs nothing here. Elsewhere a child that double
+    forks, starts a session and clears its environment between two looks is not found: a limit of that system, said in
+    docs/security.md.
+    """
+
+    def __init__(self, root: int, tag: str, *, looking: bool = not _LINUX) -> None:
+        self._root = root
+        self._tag = tag
+        self._looking = looking
+        self._due = 0.0
+        self._seen: dict[int, float] = {}
+        SHIMS.add(root)
+
+    def look(self) -> None:
+        """Remember who is in the tree now; at most four times a second."""
+        now = time.monotonic()
+        if not self._looking or now < self._due:
+            return
+        self._due = now + _LOOK
+        for pid in family(self._root)[1:]:
+            born = create_time(pid)
+            if born is not None:
+                self._seen[pid] = born
+
+    def sweep(self, *, lost: bool = False) -> int:
+        """Kill what is remembered or carries the tag, and, where the shim is ``lost``, what it left to us."""
+        if lost:
+            SHIMS.discard(self._root)
+        if not (self._looking or lost):
+            return 0
+        count = 0
+        for pid, born in self._seen.items():
+            if create_time(pid) == born:
+                _kill(pid)
+                count += 1
+        self._seen.clear()
+        return count + kill_tagged(self._tag) + (_kill_adopted() if lost and _LINUX else 0)
+
+
+def _kill_adopted() -> int:
+    """Kill children of ours that live in sessions of their own: after the shim's death its commands come to us."""
+    count, deadline = 0, time.monotonic() + 5
+    while (adopted := [pid for pid in children(os.getpid()) if _adopted(pid)]) and time.monotonic() < deadline:
+        for pid in adopted:
+            _kill(pid)
+        count += len(adopted)
+        time.sleep(0.002)
+    return count
+
+
+def _adopted(pid: int) -> bool:
+    try:
+        return os.getsid(pid) != os.getsid(0) and pid not in SHIMS and create_time(pid) is not None
+    except OSError:
+        return False
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has just ended
