@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ralph.memory.ledger import Event, Ledger
 from ralph.report import order, read, spend, verdicts
@@ -126,7 +127,7 @@ def _review(
     for event in events:
         if event.kind != "committed":
             continue
-        name = read.text(event.data, "branch")
+        name = read.branch(event.data)
         branch = branches.setdefault(name, order.Branch(name, event.seq))
         branch.commits.append(read.text(event.data, "commit"))
         branch.parents.update(read.strings(event.data, "parents"))
@@ -152,8 +153,8 @@ def _review(
 def _pull_requests(events: Iterable[Event]) -> dict[str, PullRequestLine]:
     """The last word on each branch."""
     return {
-        read.text(event.data, "branch"): PullRequestLine(
-            branch=read.text(event.data, "branch"),
+        read.branch(event.data): PullRequestLine(
+            branch=read.branch(event.data),
             number=read.integer(event.data, "number"),
             url=read.text(event.data, "url"),
             state=read.text(event.data, "state"),
@@ -165,15 +166,20 @@ def _pull_requests(events: Iterable[Event]) -> dict[str, PullRequestLine]:
 
 
 def _deliveries(events: Iterable[Event]) -> tuple[DeliveryLine, ...]:
-    """The last word on each branch."""
+    """The last word on each branch; a push says nothing about the user's own repository."""
     found: dict[str, DeliveryLine] = {}
     for event in events:
-        branch = read.text(event.data, "branch")
-        if event.kind == "delivered":
-            how, commit = read.text(event.data, "how"), read.text(event.data, "commit")
-            found[branch] = DeliveryLine(branch, how, commit, read.text(event.data, "detail"))
-        elif event.kind == "delivery_failed":
-            found[branch] = DeliveryLine(branch, "failed", detail=read.text(event.data, "reason"))
+        if event.kind not in ("delivered", "delivery_failed"):
+            continue
+        branch = read.branch(event.data)
+        before = found.get(branch, DeliveryLine(branch, ""))
+        how, commit = read.text(event.data, "how"), read.text(event.data, "commit")
+        if event.kind == "delivery_failed":
+            found[branch] = replace(before, failed=read.text(event.data, "reason"))
+        elif how == "pushed":
+            found[branch] = replace(before, how=before.how or how, pushed=read.text(event.data, "detail"), failed="")
+        else:
+            found[branch] = replace(before, how=how, commit=commit, detail=read.text(event.data, "detail"), failed="")
     return tuple(found.values())
 
 
@@ -186,6 +192,7 @@ def _limits(events: Iterable[Event]) -> tuple[LimitLine, ...]:
             used=read.number(event.data, "used"),
             task=event.task,
             loop=event.loop,
+            text=read.text(event.data, "text"),
         )
         for event in events
         if event.kind == "limit"
@@ -195,9 +202,9 @@ def _limits(events: Iterable[Event]) -> tuple[LimitLine, ...]:
 def _waits(events: Iterable[Event]) -> tuple[WaitLine, ...]:
     waits: list[WaitLine] = []
     for event in events:
-        account = read.text(event.data, "account")
+        account = read.text(event.data, "account") or read.text(event.data, "scope")
         if event.kind == "waiting":
-            until = read.text(event.data, "until")
+            until = read.moment(event.data, "until")
             waits.append(WaitLine(account, read.text(event.data, "reason"), event.at, until, None))
         elif event.kind == "resumed" and account:
             waits = [_closed(wait, event.at) if wait.account == account else wait for wait in waits]
@@ -207,4 +214,4 @@ def _waits(events: Iterable[Event]) -> tuple[WaitLine, ...]:
 def _closed(wait: WaitLine, at: str) -> WaitLine:
     if wait.seconds is not None:
         return wait
-    return WaitLine(wait.account, wait.reason, wait.since, wait.until, read.seconds_between(wait.since, at))
+    return replace(wait, seconds=read.seconds_between(wait.since, at))

@@ -118,9 +118,14 @@ class DeliveryLine:
 
     branch: str
     how: str
-    """ref, parked, pushed or failed."""
+    """ref or parked; pushed where only the remote was told; empty: never delivered."""
     commit: str = ""
     detail: str = ""
+    """Parked: the ref that holds the commit."""
+    pushed: str = ""
+    """Remote that has it."""
+    failed: str = ""
+    """Why the last try failed; empty where it worked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ class LimitLine:
     used: float
     task: str = ""
     loop: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,26 +17,28 @@ def needs(events: Sequence[Event], tasks: Sequence[TaskLine], deliveries: Sequen
 
 
 def _halted(events: Sequence[Event]) -> list[Need]:
-    open_accounts: dict[str, str] = {}
-    for event in events:
-        if event.kind == "halted":
-            open_accounts[read.text(event.data, "account")] = read.text(event.data, "reason")
-        elif event.kind == "resumed":
-            open_accounts.pop(read.text(event.data, "account"), None)
     return [
         Need(f"Account {account} is stopped", reason, "ralph doctor", "halted", account)
-        for account, reason in open_accounts.items()
+        for account, reason in _open(events, "halted", "account").items()
     ]
 
 
 def _paused(events: Sequence[Event]) -> list[Need]:
-    open_scopes: dict[str, str] = {}
+    return [
+        Need(f"Paused: {scope}", reason, "ralph resume", "paused", scope)
+        for scope, reason in _open(events, "paused", "scope").items()
+    ]
+
+
+def _open(events: Sequence[Event], kind: str, key: str) -> dict[str, str]:
+    """Reasons of what was stopped and never resumed; ``resumed`` names an account or a scope."""
+    found: dict[str, str] = {}
     for event in events:
-        if event.kind == "paused":
-            open_scopes[read.text(event.data, "scope")] = read.text(event.data, "reason")
+        if event.kind == kind:
+            found[read.text(event.data, key)] = read.text(event.data, "reason")
         elif event.kind == "resumed":
-            open_scopes.pop(read.text(event.data, "scope"), None)
-    return [Need(f"Paused: {scope}", reason, "ralph resume", "paused", scope) for scope, reason in open_scopes.items()]
+            found.pop(read.text(event.data, "account") or read.text(event.data, "scope"), None)
+    return found
 
 
 def _branches(events: Sequence[Event], deliveries: Sequence[DeliveryLine]) -> list[Need]:
@@ -56,9 +58,8 @@ def _branches(events: Sequence[Event], deliveries: Sequence[DeliveryLine]) -> li
         if delivery.how == "parked":
             command = f"git merge --ff-only {shlex.quote(delivery.detail or delivery.commit)}"
             found.append(Need(f"{branch} was left alone: you had it open", delivery.detail, command, "parked", branch))
-        elif delivery.how == "failed":
-            command = "ralph status"
-            found.append(Need(f"{branch} was not delivered", delivery.detail, command, "delivery_failed", branch))
+        if delivery.failed:
+            found.append(Need(f"{branch} was not delivered", delivery.failed, "ralph logs", "delivery_failed", branch))
     return found
 
 

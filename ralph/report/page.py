@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ralph.core.inert import line
 from ralph.domain import Grade, Verdict
-from ralph.report.model import BranchLine, GateLine, NightReport, Spend, TaskLine
+from ralph.report.model import BranchLine, GateLine, LimitLine, NightReport, Spend, TaskLine
 
 MOST_WORDS = 1200
 """What a person reads in ten minutes, tables and code included."""
@@ -151,9 +151,7 @@ class _Writer:
     def _stopped(self) -> Iterator[str]:
         limits = self.report.limits
         for limit in limits[: self.detail.items]:
-            whose = " ".join(self.ink.code(name) for name in (limit.loop, limit.task) if name)
-            used = f"{amount(limit.cause, limit.used)} of {amount(limit.cause, limit.cap)}"
-            yield f"- Limit: {self.ink.words(limit.scope)} {self.ink.words(limit.cause)} {used} {whose}".rstrip()
+            yield f"- Limit: {self._limit(limit)}"
         yield from self.cut(limits)
         for wait in self.report.waits[: self.detail.items]:
             spent = f"for {duration(wait.seconds)}" if wait.seconds is not None else "until the end of the night"
@@ -163,6 +161,14 @@ class _Writer:
         for task in stopped[: self.detail.items]:
             yield f"- {self.title(task)}: {task.outcome.replace('_', ' ')}. {self.reason(task.reason)}".rstrip()
         yield from self.cut(stopped)
+
+    def _limit(self, limit: LimitLine) -> str:
+        if limit.text:
+            return self.reason(limit.text)
+        whose = [name for name in (limit.loop, limit.task) if name and name not in limit.scope.split()]
+        named = f" ({', '.join(self.ink.code(name) for name in whose)})" if whose else ""
+        used = f"{amount(limit.cause, limit.used)} of {amount(limit.cause, limit.cap)}"
+        return f"{self.ink.words(limit.scope)} {self.ink.words(limit.cause)} {used}{named}"
 
     def _money(self) -> Iterator[str]:
         spend = self.report.totals.spend

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -13,6 +13,22 @@ E = TypeVar("E", bound=Enum)
 def text(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key)
     return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def branch(data: Mapping[str, Any]) -> str:
+    """Name of a branch, whether the row says ``ralph/x`` or ``refs/heads/ralph/x``."""
+    return text(data, "branch").removeprefix("refs/heads/")
+
+
+def moment(data: Mapping[str, Any], key: str) -> str:
+    """ISO 8601 in UTC of a moment that may be written as epoch seconds."""
+    value = data.get(key)
+    if not isinstance(value, int | float):
+        return text(data, key)
+    try:
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def number(data: Mapping[str, Any], key: str) -> float:

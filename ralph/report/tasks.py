@@ -65,7 +65,7 @@ def task_line(history: History, on_tree: Mapping[str, Sequence[GateLine]]) -> Ta
         last_outcome=outcomes[-1].value if outcomes else "",
         commit=read.text(committed.data, "commit") if committed else None,
         tree=tree,
-        branch=read.text(committed.data, "branch") if committed else "",
+        branch=read.branch(committed.data) if committed else "",
         files=changed_paths(history.rows("committed")),
         grade=verdicts.weakest(gates) if committed else None,
         gates=gates,
