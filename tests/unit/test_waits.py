@@ -243,6 +243,7 @@ def test_a_program_that_stopped_for_a_limit(output, exit_code):
         (f'"{LIMIT}"', 1),
         (f"`{LIMIT}`", 1),
         (f"+ {LIMIT}", 1),
+        (f"> {LIMIT}", 1),
         (f"- {LIMIT}", 1),
         (f"assert text == '{LIMIT}'", 1),
         (f"The message {LIMIT} is parsed now.", 0),
