@@ -72,7 +72,7 @@ def _explain(effective: Config, words: tuple[str, ...], as_json: bool) -> None:
         emit_json([_as_json(row) for row in rows])
         return
     for table, keys in groupby(rows, key=lambda row: _table(row[0])):
-        click.secho(f"\n[{table}]", bold=True)
+        click.secho(f"\n{_header(table)}", bold=True)
         for row in keys:
             click.echo(_entry(row))
 

@@ -34,6 +34,7 @@ class Service:
     credentials: Path
     """File of mode 0600 with lines ``KEY='value'``; it may be missing."""
     log: Path
+    """launchd: where output goes that is not in the daemon's own log; systemd has its journal."""
 
 
 def describe(layout: Layout) -> Service:
@@ -46,7 +47,7 @@ def describe(layout: Layout) -> Service:
         command=(sys.executable, "-P", "-m", "ralph", "start", "--foreground"),
         environment=tuple((key, os.environ[key]) for key in CAPTURED if os.environ.get(key)),
         credentials=config_home() / "ralph" / f"{name}.env",
-        log=layout.log,
+        log=layout.root / "service.log",
     )
 
 
