@@ -168,8 +168,7 @@ def test_the_editor_views_creates_replaces_and_inserts(host: Host, tree: Path) -
     assert host.edit("create", "new/deep/file.txt", file_text="x\r\ny") == ("wrote new/deep/file.txt", False)
     assert (tree / "src/calc.py").read_text() == "# top\ndef add(a, b):\n    return a + b\n"
     assert (tree / "new/deep/file.txt").read_bytes() == b"x\r\ny"
-    assert host.edit("view", ".")[0].split("
-") == ["README.md", "new/deep/file.txt", "src/calc.py"]
+    assert host.edit("view", ".")[0].split("\n") == ["README.md", "new/deep/file.txt", "src/calc.py"]
 
 
 @pytest.mark.parametrize(
