@@ -19,7 +19,8 @@ class Job:
     system: str
     """The stable prefix (rules of the house, tools): same over iterations, so it can be cached."""
     prompt_file: Path
-    """``system`` and ``prompt`` together, as the agent sees its path (inside the sandbox)."""
+    """``system`` and ``prompt`` together, as the agent sees its path. Inside a sandbox it lies in a directory of
+    the daemon's files, and what the agent ``binds`` lies beside it in ``bin``; else it lies in ``run_dir``."""
     run_dir: Path
     """The iteration's run directory on the host: transcripts go here."""
     directory: str

@@ -1,0 +1,109 @@
+"""What every agent that is a program shares: its argv, its last words, and why it ended."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ralph.agents.base import Job
+from ralph.host.process import Completed
+
+SAID_BYTES = 4000
+_LINE_BYTES = 2000
+_TAIL_LINES = 60
+_SYSTEM = frozenset({"usr", "bin", "sbin", "opt", "nix", "snap", "etc", "dev", "proc", "Applications", "Library"})
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def boxed(job: Job) -> bool:
+    """Whether the agent runs inside a sandbox."""
+    return job.prompt_file.parent != job.run_dir
+
+
+def own_files(command: Sequence[str], root: Path) -> list[Path]:
+    """Files of a command line that the sandbox must show read-only: the program, and files named by full path.
+
+    A first word with a slash is relative to ``root``, the directory of ralph.toml. What the system installed is
+    seen inside anyway.
+    """
+    files = [_file(word, root, first=place == 0) for place, word in enumerate(command)]
+    return [path for path in files if path is not None]
+
+
+def resolved(command: Sequence[str], root: Path, job: Job) -> list[str]:
+    """The command line with the files of ``own_files`` under the paths at which the agent sees them."""
+    words: list[str] = []
+    for place, word in enumerate(command):
+        path = _file(word, root, first=place == 0)
+        if path is None:
+            words.append(word)
+        else:
+            words.append(str(job.prompt_file.parent / "bin" / path.name) if boxed(job) else str(path))
+    return words
+
+
+def _file(word: str, root: Path, first: bool) -> Path | None:
+    if "/" not in word or (not first and not word.startswith("/")):
+        return None
+    path = root / Path(word).expanduser()
+    if path.parts[1:2] and path.parts[1] in _SYSTEM and path.is_absolute():
+        return None
+    return path if first or path.is_file() else None
+
+
+def full_prompt(job: Job) -> str:
+    return f"{job.system}\n\n{job.prompt}" if job.system else job.prompt
+
+
+class Tail:
+    """The last lines that came by, in bounded memory."""
+
+    def __init__(self) -> None:
+        self.lines: deque[bytes] = deque(maxlen=_TAIL_LINES)
+        self.seen = 0
+
+    def add(self, line: bytes) -> None:
+        if line.strip():
+            self.seen += 1
+            self.lines.append(line[:_LINE_BYTES])
+
+    def text(self) -> str:
+        return b"\n".join(line.rstrip(b"\r\n") for line in self.lines).decode("utf-8", "replace")
+
+
+def error_output(job: Job, log: str = "agent.log") -> str:
+    """The end of what the program wrote to stderr."""
+    path = job.run_dir / f"{Path(log).stem}.err"
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - SAID_BYTES))
+            return file.read(SAID_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""  # nothing was written
+
+
+def failure(completed: Completed) -> str | None:
+    """Why a program failed, in one line; None where it ended by itself with exit code 0."""
+    if completed.error:
+        return completed.error
+    if completed.signal is not None:
+        return f"killed by {_signal_name(completed.signal)}"
+    if completed.exit_code is None:
+        return "ended without an exit code"
+    return f"exit {completed.exit_code}" if completed.exit_code else None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
