@@ -41,6 +41,12 @@ def visible(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def spelled(text: str) -> str:
+    """Like ``visible``, but what is taken out is named (``<U+202E>``): for a diff, where hiding it would help it."""
+    text = _INVISIBLE.sub(lambda hit: f"<U+{ord(hit[0]):04X}>", text.replace("\r\n", "\n").replace("\r", "<U+000D>"))
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def line(text: str, limit: int = 200) -> str:
     """One visible line of at most ``limit`` characters; what was cut is marked with an ellipsis."""
     # A prefix is enough: whitespace and control characters can't make more than this disappear unseen.
@@ -78,7 +84,7 @@ def code(text: str, limit: int = 200) -> str:
 
 def fenced(text: str, limit: int = 4000, info: str = "") -> str:
     """A fenced block that the text can't close; cut at ``limit`` characters, and the cut is said."""
-    shown = visible(text)
+    shown = spelled(text) if info == "diff" else visible(text)
     if len(shown) > limit:
         shown = f"{shown[:limit].rstrip()}\n[{len(shown) - limit} characters cut]"
     fence = "`" * max(3, _longest_run(shown) + 1)
