@@ -18,7 +18,7 @@ from ralph.agents.program import (
     failure,
     full_prompt,
     own_files,
-    resolve,
+    resolved,
     utc_now,
 )
 from ralph.agents.waits import QUIET_LINES, from_tail
