@@ -1,0 +1,161 @@
+"""What an agent and a gate get to see: their jail, their environment, and the names of paths inside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ralph.config import Config
+from ralph.domain import IterationSpec
+from ralph.host.sandbox import Jail, Sandbox
+
+INSIDE = Path("/run/ralph")
+"""Where files of the daemon appear inside a sandbox."""
+_PASSED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+NOTES = ("reflection", "handoff", "usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The directories of one iteration, and the sandbox that stands around everything that runs in them."""
+
+    spec: IterationSpec
+    config: Config
+    sandbox: Sandbox
+
+    @property
+    def run(self) -> Path:
+        return Path(self.spec.run_dir)
+
+    @property
+    def loop(self) -> Path:
+        return Path(self.spec.loop_dir)
+
+    @property
+    def tree(self) -> Path:
+        return self.loop / "tree"
+
+    @property
+    def home(self) -> Path:
+        return self.loop / "home"
+
+    @property
+    def tmp(self) -> Path:
+        return self.loop / "tmp"
+
+    @property
+    def notes(self) -> Path:
+        """Directory of the files an agent may write outside the tree."""
+        return self.run / "notes"
+
+    @property
+    def checkout(self) -> Path:
+        return Path(self.spec.checkout)
+
+    @property
+    def boxed(self) -> bool:
+        return self.sandbox.name != "none"
+
+    def inside(self, host: Path, at: Path) -> Path:
+        """The name of a host path that is bound at ``at`` inside the sandbox; without one it is itself."""
+        return at if self.boxed else host
+
+    @property
+    def directory(self) -> Path:
+        """The work tree as the programs see it."""
+        return self.inside(self.tree, self.checkout)
+
+    def keep_binds(self, kept: Mapping[str, Path]) -> tuple[tuple[Path, Path], ...]:
+        """Keep folders, read-only at their place in the tree."""
+        return tuple((host, self.checkout / name) for name, host in kept.items())
+
+
+def agent_jail(place: Place, kept: Mapping[str, Path], binds: Sequence[Path], state: Sequence[Path]) -> Jail:
+    """The agent may write its tree, its home, its notes, and the paths its login needs; it has network."""
+    extra = [Path(path).expanduser() for path in place.config.sandbox.write]
+    return Jail(
+        tree=place.tree,
+        at=place.checkout,
+        home=place.home,
+        tmp=place.tmp,
+        read_only=(
+            *place.keep_binds(kept),
+            (place.run / "prompt.md", INSIDE / "prompt.md"),
+            *((path, INSIDE / "bin" / path.name) for path in binds),
+            (Path(place.spec.mirror) / "objects", Path(place.spec.mirror) / "objects"),
+            (place.loop / "git" / "objects", place.loop / "git" / "objects"),
+            *_readable(place.config),
+        ),
+        writable=((place.notes, INSIDE / "notes"), *((p, p) for p in (*state, *extra) if p.exists())),
+        hidden=(place.loop.parent.parent,),
+        network=True,
+    )
+
+
+def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, network: bool, writes: bool) -> Jail:
+    """A gate may write its caches and its report, and the tree only where it says so."""
+    scratch = tuple((cache.parent / "scratch" / n, place.checkout / n) for n in place.config.workspace.scratch)
+    for host, _ in scratch:
+        host.mkdir(parents=True, exist_ok=True)
+    return Jail(
+        tree=place.tree,
+        at=place.checkout,
+        home=place.home,
+        tmp=place.tmp,
+        tree_writable=writes,
+        read_only=(
+            *place.keep_binds(kept),
+            (Path(place.spec.mirror) / "objects", Path(place.spec.mirror) / "objects"),
+            (place.loop / "git" / "objects", place.loop / "git" / "objects"),
+            *_readable(place.config),
+        ),
+        writable=((cache, INSIDE / "cache"), (reports, INSIDE / "reports"), *scratch),
+        hidden=(place.loop.parent.parent,),
+        network=network,
+    )
+
+
+def _readable(config: Config) -> tuple[tuple[Path, Path], ...]:
+    paths = [Path(path).expanduser() for path in config.sandbox.read]
+    return tuple((path, path) for path in paths if path.exists())
+
+
+def environment(place: Place, jail: Jail, further: Mapping[str, str]) -> dict[str, str]:
+    """Everything that a program run in ``jail`` finds in its environment, and nothing else."""
+    spec = place.spec
+    home = place.sandbox.path_of(jail, place.home)
+    tmp = place.sandbox.path_of(jail, place.tmp)
+    own = {
+        "PATH": _path(place),
+        "HOME": str(home),
+        "TMPDIR": str(tmp),
+        "TERM": "dumb",
+        "LANG": "C.UTF-8",
+        "USER": "ralph",
+        "RALPH_RUN": spec.tag,
+        "RALPH_TASK_ID": spec.task.id,
+        "RALPH_ITERATION": spec.iteration,
+        "RALPH_ATTEMPT": str(spec.attempt),
+        "RALPH_LOOP": spec.loop,
+        "RALPH_PORT_BASE": str(spec.port_base),
+    }
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    return {**own, **passed, **place.config.workspace.env, **further}
+
+
+def agent_environment(place: Place, jail: Jail, further: Mapping[str, str]) -> dict[str, str]:
+    """The agent's environment: the prompt's path and the files of the contract besides."""
+    notes = place.inside(place.notes, INSIDE / "notes")
+    files = {f"RALPH_{name.upper()}_FILE": str(notes / f"{name}.txt") for name in NOTES}
+    files["RALPH_PROMPT_FILE"] = str(place.inside(place.run / "prompt.md", INSIDE / "prompt.md"))
+    return environment(place, jail, {**files, **further})
+
+
+def _path(place: Place) -> str:
+    """The daemon's PATH, with the programs of kept environments in front."""
+    own = [f"{name}/bin" for name in place.config.workspace.keep if Path(name).name in (".venv", "venv")]
+    own += [f"{name}/.bin" for name in place.config.workspace.keep if Path(name).name == "node_modules"]
+    inside = [str(place.directory / name) for name in own]
+    return os.pathsep.join([*inside, os.environ.get("PATH", os.defpath)])

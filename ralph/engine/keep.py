@@ -1,0 +1,92 @@
+"""Folders kept over resets (.venv, node_modules): made by `[workspace] setup` once for each set of inputs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from pathlib import Path
+
+from ralph.core.globs import matches
+from ralph.engine.jails import Place, environment
+from ralph.errors import RalphError
+from ralph.host.files import own_directory
+from ralph.host.process import Request, Shim
+from ralph.host.sandbox import Jail
+from ralph.vcs.workspace import Workspace
+
+SETUP_SECONDS = 1800
+
+
+class Keeper:
+    """Finds or makes the kept folders that fit a tree."""
+
+    def __init__(self, place: Place, shim: Shim, workspace: Workspace) -> None:
+        self.place, self.shim, self.workspace = place, shim, workspace
+
+    def folders(self, tree: str) -> dict[str, Path]:
+        """Per kept folder its place on the host. Raises RalphError where setup fails."""
+        table = self.place.config.workspace
+        if not table.keep:
+            return {}
+        if not table.setup:
+            found = {name: self.place.checkout / name for name in table.keep}
+            kept = {name: path for name, path in found.items() if path.is_dir()}
+        else:
+            kept = self._made(tree)
+        self._mount_points(kept)
+        return kept
+
+    def _made(self, tree: str) -> dict[str, Path]:
+        table = self.place.config.workspace
+        root = self.place.loop.parent.parent / "keep" / self.key(tree)
+        own_directory(root)
+        kept = {name: root / name.replace("/", "__") for name in table.keep}
+        with open(root / "lock", "w", encoding="utf-8") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            if not (root / "done").exists():
+                self._setup(kept, root)
+                (root / "done").touch()
+        return kept
+
+    def key(self, tree: str) -> str:
+        """Hash of the setup command and of every input file in ``tree``."""
+        table = self.place.config.workspace
+        digest = hashlib.sha256(table.setup.encode())
+        for path, blob in self.workspace.blobs(tree):
+            if matches(table.inputs, path):
+                digest.update(f"\0{path}\0{blob}".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:20]
+
+    def _setup(self, kept: dict[str, Path], root: Path) -> None:
+        place = self.place
+        for path in kept.values():
+            path.mkdir(exist_ok=True)
+        self._mount_points(kept)
+        jail = Jail(
+            tree=place.tree,
+            at=place.checkout,
+            home=place.home,
+            tmp=place.tmp,
+            writable=tuple((host, place.checkout / name) for name, host in kept.items()),
+            hidden=(place.loop.parent.parent,),
+            network=True,
+        )
+        argv = place.sandbox.wrap(["/bin/sh", "-c", place.config.workspace.setup], jail, str(place.directory))
+        env = environment(place, jail, {})
+        log = root / "setup.log"
+        done = self.shim.run(Request(tuple(argv), str(place.tree), env, log, seconds=SETUP_SECONDS))
+        if done.exit_code != 0:
+            tail = log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
+            raise RalphError(f"[workspace] setup failed with exit code {done.exit_code}: {tail}", "run it by hand")
+
+    def _mount_points(self, kept: dict[str, Path]) -> None:
+        """A place in the tree for each folder: an empty directory to bind over, or a link without a sandbox."""
+        for name, host in kept.items():
+            here = self.place.tree / name
+            if here.is_symlink() or here.exists():
+                continue
+            here.parent.mkdir(parents=True, exist_ok=True)
+            if self.place.boxed:
+                here.mkdir()
+            else:
+                here.symlink_to(host)

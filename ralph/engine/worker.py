@@ -1,0 +1,194 @@
+"""The arm of an iteration in its own process: prepare, implement, snapshot, validate; ends with a result.
+
+A worker writes only to its run directory and its loop's workspace; every ref and every record is the daemon's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from ralph.config import Config, load
+from ralph.core.secrets import Redactor
+from ralph.domain import AgentResult, Cause, IterationResult, IterationSpec, Outcome
+from ralph.engine import implement, validate
+from ralph.engine.jails import NOTES, Place
+from ralph.engine.keep import Keeper
+from ralph.engine.line import Line, LineClosed
+from ralph.engine.messages import AgentEnded, Broken, Done, Go, Ready, Snapshot, Step
+from ralph.errors import RalphError
+from ralph.host import sandbox
+from ralph.host.alive import boot_id, create_time, lock_workspace, own_memory, set_worker_protection
+from ralph.host.files import own_directory, read_beneath
+from ralph.host.process import Shim
+from ralph.memory.knowledge import parse_reflection
+from ralph.vcs.workspace import Workspace
+
+NOTE_LIMIT = 16 * 1024
+
+
+def main(line_fd: int, lifeline_fd: int) -> None:
+    """Live through one iteration; started by an Executor with the two descriptors it inherits."""
+    set_worker_protection(os.getppid())
+    line = Line(line_fd)
+    try:
+        line.send(Ready(os.getpid(), create_time(os.getpid()) or 0, boot_id()))
+        go = line.await_go()
+        if not isinstance(go, Go):
+            raise LineClosed("the first word was not go")
+        _iterate(line, lifeline_fd, go)
+    except LineClosed:
+        os._exit(1)
+
+
+def _iterate(line: Line, lifeline: int, go: Go) -> None:
+    try:
+        worker = Worker(line, go.spec, go.secrets, lifeline)
+        with lock_workspace(Path(go.spec.loop_dir)):
+            result = worker.run()
+        line.send(Done(result))
+    except LineClosed:
+        raise
+    except RalphError as error:
+        line.send(Broken(error.message, error.hint))
+    except Exception as error:  # noqa: BLE001 - the iteration's boundary: whatever breaks here is not the task's fault
+        import traceback
+
+        line.send(Broken(f"{type(error).__name__}: {error}"[:500], traceback.format_exc()[-4000:]))
+
+
+class Worker:
+    """Runs the steps of one iteration and times each."""
+
+    def __init__(self, line: Line, spec: IterationSpec, secrets: dict[str, str], lifeline: int) -> None:
+        self.line, self.spec, self.secrets = line, spec, secrets
+        self.config: Config = load(Path(spec.config))
+        self.place = Place(spec, self.config, sandbox.make(spec.sandbox))
+        self.redactor = Redactor(secrets.values())
+        self.seconds: dict[str, float] = {}
+        for folder in (self.place.run, self.place.notes, self.place.home, self.place.tmp):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_directory(self.place.run)
+        self.shim = Shim.start(lifeline, spec.tag)
+        self.workspace = Workspace(self.place.loop, Path(spec.mirror))
+        self.keeper = Keeper(self.place, self.shim, self.workspace)
+
+    @contextmanager
+    def step(self, name: str, detail: str = "") -> Iterator[None]:
+        """Tell the daemon where we are and measure it in wall seconds."""
+        self.line.send(Step(name, detail))
+        begun = monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0) + monotonic() - begun
+
+    def run(self) -> IterationResult:
+        """Go through the steps until one ends the iteration."""
+        try:
+            return self._steps()
+        finally:
+            self.shim.close()
+
+    def _steps(self) -> IterationResult:
+        keep = tuple(self.config.workspace.keep)
+        with self.step("prepare"):
+            start = self.spec.start_tree
+            self.workspace.prepare(self.spec.head, start_tree=start, keep=keep)
+            kept = self.keeper.folders(start or self.workspace.tree_of(self.spec.head))
+        if self.spec.gate_base:
+            with self.step("base"):
+                red = validate.red_merge(self, kept)
+            if red:
+                return self._ended(Outcome.CONFLICT, red)
+        agent = AgentResult()
+        if not self.spec.validate_only:
+            agent = self._implement(kept)
+        with self.step("snapshot"):
+            tree = self.workspace.snapshot(keep=keep)
+        self.line.send(Snapshot(tree))
+        known = self.line.await_known()
+        if early := self._early(agent, tree):
+            return self._ended(*early, tree=tree, agent=agent)
+        return self._validated(tree, agent, known.gates)
+
+    def _implement(self, kept: dict[str, Path]) -> AgentResult:
+        begun = monotonic()
+        with self.step("implement", self.spec.agent):
+            agent = implement.implement(self, kept)
+            self.shim.sweep(grace=0)
+        self.line.send(AgentEnded(agent, monotonic() - begun))
+        return agent
+
+    def _early(self, agent: AgentResult, tree: str) -> tuple[Outcome, str] | None:
+        """Outcomes that need no validation, because the agent did not finish or changed nothing."""
+        if agent.wait:
+            return (Outcome.HALTED if agent.wait.halt else Outcome.WAITING), agent.wait.reason
+        if agent.cause in (Cause.STOPPED, Cause.LIFELINE):
+            return Outcome.STOPPED, agent.error or "stopped"
+        if agent.cause:
+            return Outcome.LIMIT, agent.error or f"stopped by the limit: {agent.cause}"
+        if agent.error:
+            return Outcome.AGENT_FAILED, agent.error
+        head_tree = self.workspace.tree_of(self.spec.head)
+        untouched = tree == self.spec.start_tree and not self.spec.validate_only
+        if tree == head_tree or untouched:
+            return Outcome.NO_CHANGE, "the agent ended without a change"
+        return None
+
+    def _validated(self, tree: str, agent: AgentResult, known: tuple[validate.GateResult, ...]) -> IterationResult:
+        changes = tuple(self.workspace.changes(self.workspace.tree_of(self.spec.head), tree))
+        with self.step("guards"):
+            guards = validate.guards(self, tree, changes)
+        blocked = next((guard for guard in guards if guard.verdict.blocks), None)
+        if blocked:
+            first = blocked.findings[0] if blocked.findings else None
+            why = f"guard {blocked.name}: {first.path}: {first.message}" if first else f"guard {blocked.name}"
+            return self._ended(Outcome.REJECTED, why, tree, agent, changes, guards)
+        with self.step("gates"):
+            gates = validate.gates(self, tree, changes, known)
+        red = next((gate for gate in gates if gate.blocks), None)
+        if red:
+            why = f"gate {red.name}: {red.reason}"
+            return self._ended(Outcome.REJECTED, why, tree, agent, changes, guards, gates)
+        return self._ended(Outcome.COMMITTED, "all guards and gates passed", tree, agent, changes, guards, gates)
+
+    def _ended(
+        self,
+        outcome: Outcome,
+        summary: str,
+        tree: str | None = None,
+        agent: AgentResult | None = None,
+        changes: tuple[validate.Change, ...] = (),
+        guards: tuple[validate.GuardResult, ...] = (),
+        gates: tuple[validate.GateResult, ...] = (),
+    ) -> IterationResult:
+        notes = {name: self._note(name) for name in NOTES}
+        return IterationResult(
+            iteration=self.spec.iteration,
+            ready=outcome is Outcome.COMMITTED,
+            outcome=outcome,
+            summary=self.redactor.text(summary),
+            tree=tree,
+            agent=agent or AgentResult(),
+            changes=changes,
+            guards=guards,
+            gates=gates,
+            reflection=parse_reflection(notes["reflection"]) if notes["reflection"] else None,
+            handoff=notes["handoff"],
+            seconds={name: round(value, 4) for name, value in self.seconds.items()},
+            memory=own_memory(),
+        )
+
+    def _note(self, name: str) -> str:
+        """A file the agent left, read without following links; what is too long or no text is dropped."""
+        data = read_beneath(self.place.notes, f"{name}.txt", NOTE_LIMIT)
+        return self.redactor.text(data.decode("utf-8", "replace")) if data else ""
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
