@@ -53,7 +53,7 @@ def write_commit(objects: Path, content: bytes, *, durable: bool = True) -> str:
             os.fchmod(fd, 0o444)
             if durable:
                 os.fsync(fd)
-        os.replace(temporary, target)
+        Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

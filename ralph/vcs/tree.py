@@ -3,12 +3,15 @@
 Nothing here starts a process. Directories without tracked files are never entered, except to delete them.
 """
 
+# Paths are bytes here, names need not be UTF-8:
+# ruff: noqa: PTH101, PTH115, PTH118, PTH119, PTH120, PTH208
+
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,19 +118,6 @@ def unlock_permissions(root: Path) -> None:
             _widen(name, fd, 0o700)
         for name in files:
             _widen(name, fd, 0o600)
-
-
-def nested_repositories(root: Path, index: Index) -> Iterator[bytes]:
-    """Untracked directories that hold a ``.git`` of their own."""
-    parents = _parents(index.entries)
-    for folder, directories, files in os.walk(os.fsencode(root)):
-        path = os.path.relpath(folder, os.fsencode(root))
-        if path == b".":
-            directories[:] = [name for name in directories if name != b".git"]
-        elif b".git" in directories or b".git" in files:
-            if path + b"/" not in parents and path not in parents:
-                yield path
-                directories.clear()
 
 
 def _compare(item: os.DirEntry[bytes], path: bytes, entry: Entry, fresh: int, found: Scan) -> None:
