@@ -284,12 +284,12 @@ class Price(Table):
 
 
 class Keep(Table):
-    """How long records stay before `ralph clean` removes them."""
+    """How long records stay before `ralph clean` removes them. 0 = for ever."""
 
     logs_days: Count = 30
-    """Prompts, transcripts and logs."""
+    """Prompts, transcripts and logs; 0: for ever."""
     attempts_days: Count = 14
-    """Refs of failed attempts."""
+    """Refs of failed attempts; 0: for ever."""
 
 
 class Config(Table):
