@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ralph.config import Config
 from ralph.config.schema import Loop as LoopConfig
@@ -23,10 +23,13 @@ from ralph.engine.messages import Tell
 from ralph.host.paths import Layout
 from ralph.host.sandbox import Sandbox
 from ralph.memory.ledger import Event, Ledger
-from ralph.memory.tasks import TaskFile, TaskSet, View
+from ralph.memory.tasks import TaskFile, View
 from ralph.notify.base import Notice, Notifier
 from ralph.vcs.mirror import Mirror
 from ralph.vcs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ralph.engine.publish import Publisher
 
 
 @dataclass
@@ -90,7 +93,8 @@ class Night:
     blocked_gates: tuple[str, ...] = ()
     loops: dict[str, LoopState] = field(default_factory=dict)
     accounts: Accounts = field(default_factory=Accounts)
-    tasks: TaskSet | None = None
+    rows: tuple[Task, ...] = ()
+    """tasks.json in force: the person's fields."""
     parked: set[str] = field(default_factory=set)
     """Tasks that are not picked again tonight."""
     cancel_wanted: set[str] = field(default_factory=set)
@@ -112,6 +116,7 @@ class Night:
     """What is wrong with tasks.json at the moment."""
     publish: Callable[[LoopState, str, Task], None] = lambda _loop, _commit, _task: None
     progress: Callable[[str], None] = lambda _iteration: None
+    publisher: Publisher | None = None
 
     def record(
         self, kind: str, data: Mapping[str, Any], *, loop: str = "", task: str = "", iteration: str = ""
@@ -154,7 +159,7 @@ class Night:
                 self.move(id, Status.CANCELLED, "cancelled", by="person")
         for id, name in synced.reverted:
             self.record("warning", {"text": f"tasks.json: {name} of {id} was edited by hand and set back"}, task=id)
-        self.tasks = TaskSet(synced.tasks, self.tasks.raw if self.tasks else b"", "") if synced.tasks else self.tasks
+        self.rows = synced.tasks
 
     def _stop_task(self, id: str) -> None:
         for loop in self.loops.values():
@@ -165,12 +170,11 @@ class Night:
         """The tasks with the board's status, in file order."""
         from dataclasses import replace
 
-        known = self.tasks.tasks if self.tasks else ()
         return [
             replace(task, status=state.status, attempts=state.attempts)
             if (state := self.board.tasks.get(task.id))
             else task
-            for task in known
+            for task in self.rows
         ]
 
     def task(self, id: str) -> Task | None:
@@ -204,7 +208,7 @@ class Night:
     def claims(self) -> list[claims.Claim]:
         """Files that loops hold: what running tasks own, and what unlanded commits touched."""
         found: list[claims.Claim] = []
-        tasks = {task.id: task for task in (self.tasks.tasks if self.tasks else ())}
+        tasks = {task.id: task for task in self.rows}
         for loop in self.loops.values():
             if loop.task and (task := tasks.get(loop.task)) and task.files:
                 found.append(claims.Claim(loop.name, task.id, task.files))

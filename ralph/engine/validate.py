@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from ralph.config import Config
 from ralph.core.secrets import Redactor
-from ralph.domain import Change, GateResult, GuardResult, Task, Verdict
-from ralph.engine.desk import redact_file
-from ralph.engine.jails import INSIDE, Place, environment, gate_jail
+from ralph.domain import Change, GateResult, GuardResult, Task
+from ralph.engine.jails import Place
 from ralph.engine.keep import Keeper
-from ralph.host.process import Completed, Request, Shim, Wake
-from ralph.verify import gates as rules
-from ralph.verify import guards as guard_rules
-from ralph.verify.gates import PlannedGate
+from ralph.host.process import Shim, Wake
 from ralph.vcs.workspace import Workspace
+from ralph.verify import guards as guard_rules
 
 BLOB_LIMIT = 20_000_000
 

@@ -1,0 +1,335 @@
+"""The daemon process: one for each repository, from its lock to its last report."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ralph.config import Config, load
+from ralph.core import window
+from ralph.engine.control import ControlServer, Request
+from ralph.engine.executor import Executor, ForkedExecutor
+from ralph.engine.lock import crashes, lock_repository, note_start, note_stop, write_pid
+from ralph.engine.night import Night
+from ralph.engine.recovery import recover
+from ralph.engine.schedule import Chime, Clockwork, zone
+from ralph.engine.staging import take_secrets
+from ralph.engine.status import night_status
+from ralph.errors import BUG, DONE, NEEDS_PERSON, RalphError
+from ralph.host import service
+from ralph.host.awake import keep_awake
+from ralph.host.files import own_directory
+from ralph.host.paths import Layout, layout
+from ralph.memory.ledger import Ledger
+
+log = logging.getLogger("ralph")
+
+STOP_SECONDS = 25
+"""Time that running agents get to end after `stop --now` or SIGTERM, before their workers are killed."""
+SAFE_MODE_CRASHES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the daemon was started."""
+
+    repo: Path
+    mode: str
+    """window, now or once."""
+
+
+class Daemon:
+    """Holds the lock, the ledger and the control socket; runs one night after another."""
+
+    def __init__(self, options: Options, ready: int = -1) -> None:
+        self.options = options
+        self.layout: Layout = layout(options.repo)
+        self._ready = ready
+        self.night: Night | None = None
+        self.executor: Executor | None = None
+        self.state = "starting"
+        self.leaving = ""
+        """Why the daemon goes away after the present night; empty: it stays."""
+        self.safe_mode = False
+        self._turn = asyncio.Event()
+        self._terms = 0
+
+    async def run(self) -> int:
+        """Live until the work is done or somebody says stop; returns the exit code."""
+        self.config: Config = load(self.layout.repo / "ralph.toml")
+        self.secrets = take_secrets(self.config)
+        with ExitStack() as held:
+            held.enter_context(lock_repository(self.layout))
+            own_directory(self.layout.root)
+            self.safe_mode = crashes(self.layout) >= SAFE_MODE_CRASHES
+            note_start(self.layout)
+            self.ledger = Ledger(self.layout.ledger)
+            for line in recover(self.layout, self.ledger):
+                log.warning("recovered %s", line)
+            control = ControlServer(self.layout.socket, self.handle)
+            await control.start()
+            self._signals()
+            try:
+                write_pid(self.layout)
+                self._say_ready()
+                code = await self._live()
+            finally:
+                await control.close()
+                if self.executor:
+                    await self.executor.close()
+                self.ledger.close()
+            note_stop(self.layout)
+            return code
+
+    def _signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._term)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def _term(self) -> None:
+        """The first signal stops in order, a second one at once: lifelines end, so everything dies with us."""
+        self._terms += 1
+        if self._terms > 1:
+            os._exit(130)
+        self.stop("signal", now=True)
+
+    def _say_ready(self) -> None:
+        service.notify("READY=1")
+        if self._ready >= 0:
+            os.write(self._ready, b"ready\n")
+            os.close(self._ready)
+            self._ready = -1
+
+    async def _live(self) -> int:
+        if self.safe_mode:
+            return await self._safe_mode()
+        if self.options.mode in ("now", "once"):
+            return await self._one_night(self.options.mode)
+        return await self._nights()
+
+    async def _safe_mode(self) -> int:
+        self.state = "safe mode"
+        text = f"safe mode: {SAFE_MODE_CRASHES} crashes in ten minutes; no agent is started"
+        log.error(text)
+        self.ledger.append("warning", {"text": text}, night=self.ledger.last_night() or "")
+        from ralph.engine.finish import report_of
+
+        if last := self.ledger.last_night():
+            report_of(self.layout, self.ledger, last)
+        if self.options.mode != "once":
+            while not self.leaving:
+                await self._wait(None)
+        return NEEDS_PERSON
+
+    async def _nights(self) -> int:
+        """Stay over nights: wait for the window, run the night, wait again."""
+        clock = Clockwork(self._chime, self.config.night)
+        clock.start()
+        code = DONE
+        try:
+            while not self.leaving:
+                now = datetime.now(UTC)
+                here = window.current_or_next(now, self.config.night.start, self.config.night.stop, self._zone())
+                if here.opens <= now and not self._night_is_over(str(here.key)):
+                    code = await self._one_night("window", here)
+                else:
+                    self.state = f"waiting until {self.config.night.start}"
+                    await self._wait(None)
+                    self._reload()
+        finally:
+            clock.stop()
+        return code
+
+    def _zone(self) -> Any:
+        return zone(self.config.night.timezone)
+
+    def _reload(self) -> None:
+        """Policy may change between nights; a broken file keeps the old one in force."""
+        try:
+            self.config = load(self.layout.repo / "ralph.toml")
+        except RalphError as error:
+            log.error("%s", error.message)
+
+    def _night_is_over(self, key: str) -> bool:
+        kinds = ("night_started", "night_ended")
+        events = [event for event in self.ledger.events(kinds=kinds) if event.night.startswith(f"{key}-")]
+        window_nights = {e.night for e in events if e.kind == "night_started" and e.data.get("occurrence") == "window"}
+        return any(event.kind == "night_ended" and event.night in window_nights for event in events)
+
+    async def _one_night(self, mode: str, here: window.Window | None = None) -> int:
+        from ralph.engine.finish import finish
+        from ralph.engine.staging import stage
+
+        self.executor = self.executor or ForkedExecutor()
+        self.state = "preparing the night"
+        self.night = await stage(self.layout, self.config, self.ledger, self.executor, self.secrets, mode, here)
+        self.state = "running"
+        self._sync_leaving()
+        with keep_awake("ralph works on tasks"):
+            closing = asyncio.create_task(self._close_window(here)) if here else None
+            try:
+                await self._run_loops(self.night)
+            finally:
+                if closing:
+                    closing.cancel()
+            self.state = "reporting"
+            code = await finish(self.night)
+        self.night, self.state = None, "idle"
+        return code
+
+    def _sync_leaving(self) -> None:
+        """A stop that came while the night was being prepared applies to it as well."""
+        if self.leaving and self.night:
+            self.night.draining = self.night.draining or self.leaving
+            self.night.stopping = self.night.stopping or (self.leaving if self._stop_now else "")
+
+    _stop_now = False
+
+    async def _run_loops(self, night: Night) -> None:
+        from ralph.engine.loop import run_loop
+
+        tasks = [asyncio.create_task(run_loop(night, loop)) for loop in night.loops.values()]
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            raise
+
+    async def _close_window(self, here: window.Window) -> None:
+        """Nothing new after the window has closed; what runs gets the grace, then is stopped."""
+        assert self.night
+        await _until(here.closes)
+        self.night.draining = self.night.draining or f"the window closed at {self.config.night.stop}"
+        await self.night.wake()
+        await asyncio.sleep(self.config.night.grace_minutes * 60)
+        await self._stop_agents("the grace after the window is over")
+
+    async def _stop_agents(self, why: str) -> None:
+        from ralph.domain import Cause
+        from ralph.engine.messages import Tell
+
+        night = self.night
+        if night is None:
+            return
+        night.draining = night.draining or why
+        night.stopping = why
+        links = [loop.link for loop in night.loops.values() if loop.link]
+        for link in links:
+            link.tell(Tell(why, stop=True, cause=Cause.STOPPED))
+        await night.wake()
+        end = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < end and any(loop.link for loop in night.loops.values()):
+            await asyncio.sleep(0.05)
+        for loop in night.loops.values():
+            if loop.link:
+                loop.link.kill()
+
+    def stop(self, why: str, now: bool) -> None:
+        """Drain (finish what runs, pick nothing new), or end running agents as well; then leave."""
+        self.leaving, self._stop_now = why, self._stop_now or now
+        service.notify("STOPPING=1")
+        if self.night:
+            self.night.draining = self.night.draining or why
+            if now:
+                self._stopping = asyncio.create_task(self._stop_agents(why))
+            else:
+                self._stopping = asyncio.create_task(self.night.wake())
+        self._turn.set()
+
+    def _chime(self, chime: Chime) -> None:
+        if chime is Chime.TICK:
+            service.notify("WATCHDOG=1")
+            return
+        if chime is Chime.PRUNE:
+            from ralph.engine.finish import prune
+
+            prune(self.layout, self.config)
+        self._turn.set()
+
+    async def _wait(self, seconds: float | None) -> None:
+        self._turn.clear()
+        try:
+            await asyncio.wait_for(self._turn.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    async def handle(self, request: Request) -> dict[str, Any]:
+        """Answer one control request."""
+        match request.command:
+            case "status":
+                return self.status()
+            case "stop":
+                self.stop("ralph stop", now=request.now)
+                return {"ok": True, "state": self.state}
+            case "pause" | "resume":
+                return await self._pause_or_resume(request)
+
+    async def _pause_or_resume(self, request: Request) -> dict[str, Any]:
+        night = self.night
+        if night is None:
+            return {"error": "no night is running", "hint": "`ralph start --now` starts one"}
+        if request.loop and request.loop not in night.loops:
+            return {"error": f"no loop is called {request.loop!r}", "hint": f"loops: {', '.join(night.loops)}"}
+        if request.command == "resume":
+            resumed = night.resume(request.loop)
+            await night.wake()
+            return {"ok": True, "resumed": resumed}
+        wanted = [loop for loop in night.loops.values() if request.loop in ("", loop.name)]
+        for loop in wanted:
+            night.pause(loop, "paused by a person", by="person")
+        return {"ok": True, "paused": [loop.name for loop in wanted]}
+
+    def status(self) -> dict[str, Any]:
+        """Everything `ralph status` shows."""
+        own = {"state": self.state, "pid": os.getpid(), "mode": self.options.mode, "leaving": self.leaving}
+        if self.night is None:
+            return {**own, "night": None, "window": [self.config.night.start, self.config.night.stop]}
+        return {**own, **night_status(self.night)}
+
+
+async def _until(moment: datetime) -> None:
+    """Sleep until a wall-clock moment; looks again each minute, because machines sleep and clocks are set."""
+    while (left := (moment - datetime.now(UTC)).total_seconds()) > 0:
+        await asyncio.sleep(min(left, 60))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the daemon; errors of the person go to stderr and, while starting, to the starter's pipe as JSON."""
+    parser = argparse.ArgumentParser(prog="ralph.engine.entry")
+    parser.add_argument("--repo", required=True, type=Path)
+    parser.add_argument("--mode", choices=("window", "now", "once"), required=True)
+    parser.add_argument("--ready-fd", type=int, default=-1)
+    args = parser.parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    daemon = Daemon(Options(args.repo, args.mode), args.ready_fd)
+    try:
+        return asyncio.run(daemon.run())
+    except RalphError as error:
+        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+        _tell_starter(daemon, {"error": error.message, "hint": error.hint})
+        return error.exit_code
+    except Exception as error:
+        log.exception("the daemon broke")
+        _tell_starter(daemon, {"error": f"the daemon broke: {error}", "hint": "see `ralph logs --daemon`"})
+        return BUG
+
+
+def _tell_starter(daemon: Daemon, message: dict[str, str]) -> None:
+    if daemon._ready >= 0:
+        os.write(daemon._ready, json.dumps(message).encode() + b"\n")

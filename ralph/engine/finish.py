@@ -1,0 +1,67 @@
+"""How a night ends: everything delivered, the report written, a person told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ralph import report
+from ralph.config import Config
+from ralph.domain import Status
+from ralph.engine.faults import point
+from ralph.engine.night import Night
+from ralph.errors import DONE, NEEDS_PERSON
+from ralph.host.files import delete_tree
+from ralph.host.paths import Layout
+from ralph.memory.ledger import Ledger
+from ralph.notify.base import Notice
+
+
+async def finish(night: Night) -> int:
+    """Finish publishing, write the last events and the report, notify; returns the exit code."""
+    if night.publisher:
+        await night.publisher.finish()
+    night.sync_tasks()
+    counts = night.outcome_counts()
+    code = NEEDS_PERSON if _needs_person(night, counts) else DONE
+    reason = night.stopping or night.draining or "nothing is left to do"
+    night.record("night_ended", {"reason": reason, "exit_code": code, "tasks": counts})
+    point("reporting")
+    path = report_of(night.layout, night.ledger, night.id)
+    night.record("reported", {"path": str(path)})
+    point("reported")
+    done, total = counts[Status.COMPLETED], sum(counts.values())
+    title = f"ralph: {done} of {total} tasks completed"
+    notice = Notice("night_finished", title, f"{title}. {reason}. Read {path}")
+    await asyncio.to_thread(night.notifier.send, notice)
+    return code
+
+
+def _needs_person(night: Night, counts: dict[str, int]) -> bool:
+    """Something waits for a decision: a task, a paused loop, a halted account, a failed delivery, a bad file."""
+    undelivered = any(True for _ in night.ledger.events(night=night.id, kinds=("delivery_failed",)))
+    paused = any(loop.paused for loop in night.loops.values()) or bool(night.paused_roles)
+    left = counts[Status.NEEDS_HUMAN] + counts[Status.FAILED]
+    left += counts[Status.PENDING] if night.occurrence == "once" else 0
+    return bool(left or paused or undelivered or night.halted() or night.problem)
+
+
+def report_of(where: Layout, ledger: Ledger, night: str) -> Path:
+    """Write the report of a night from the ledger alone; returns the Markdown file."""
+    found = report.collect(ledger, night)
+    path, _ = report.write(where.repo / "progress", found)
+    return path
+
+
+def prune(where: Layout, config: Config) -> list[Path]:
+    """Remove run directories past ``[keep] logs_days``; returns what was removed."""
+    if not config.keep.logs_days:
+        return []
+    runs, removed = where.root / "runs", []
+    oldest = (datetime.now(UTC) - timedelta(days=config.keep.logs_days)).timestamp()
+    for run in sorted(runs.iterdir()) if runs.is_dir() else []:
+        if run.stat().st_mtime < oldest:
+            delete_tree(run, runs)
+            removed.append(run)
+    return removed

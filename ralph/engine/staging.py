@@ -1,0 +1,264 @@
+"""How a night is set up: secrets taken, base pinned, preflight run, loops and their workspaces made."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import ralph
+from ralph import agents, forge, notify
+from ralph.config import Config, freeze
+from ralph.core import window
+from ralph.domain import Status
+from ralph.engine import preflight
+from ralph.engine.board import Board
+from ralph.engine.budget import Budget
+from ralph.engine.executor import Executor
+from ralph.engine.log import enter
+from ralph.engine.night import LoopState, Night
+from ralph.engine.publish import Publisher
+from ralph.errors import ConfigError, GitError, NeedsPerson, SandboxError
+from ralph.forge.base import Forge
+from ralph.host import sandbox
+from ralph.host.files import own_directory, write_atomic
+from ralph.host.paths import Layout
+from ralph.memory.ledger import Ledger
+from ralph.memory.tasks import TaskFile
+from ralph.vcs import delivery
+from ralph.vcs.mirror import Mirror
+from ralph.vcs.workspace import Workspace
+
+_KEPT_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SHELL", "TMPDIR", "SSH_AUTH_SOCK", "VIRTUAL_ENV")
+_KEPT_PREFIXES = ("LC_", "XDG_", "RALPH_", "SSL_", "REQUESTS_CA", "NOTIFY_SOCKET", "WATCHDOG_", "DBUS_", "GIT_SSH")
+
+
+def take_secrets(config: Config) -> dict[str, str]:
+    """Move what agents and the forge need out of the environment into memory, and drop the rest of it.
+
+    The fork server and every child inherit what is left, so no key stands in any /proc/<pid>/environ but ours.
+    """
+    wanted = {config.forge.token_env, "GH_TOKEN"}
+    for agent in config.agents.values():
+        wanted.update(agents.secret_names(agent), agent.env)
+    found = {name: os.environ[name] for name in sorted(wanted) if os.environ.get(name)}
+    for name in list(os.environ):
+        if name not in _KEPT_ENV and not name.startswith(_KEPT_PREFIXES):
+            del os.environ[name]
+    for name in found:
+        os.environ.pop(name, None)
+    return found
+
+
+async def stage(
+    where: Layout,
+    config: Config,
+    ledger: Ledger,
+    executor: Executor,
+    secrets: Mapping[str, str],
+    occurrence: str,
+    here: window.Window | None,
+) -> Night:
+    """Set a night up, or the unfinished one again. Raises RalphError with what a person has to do."""
+    _check(config)
+    probe = sandbox.probe(config.sandbox.mode)
+    if probe.sandbox is None:
+        hint = 'run `ralph doctor`; `[sandbox] mode = "none"` runs without one'
+        raise SandboxError(f"no sandbox works here: {probe.detail}", hint)
+    tasks_file = TaskFile(where.repo / "tasks.json", where.good_tasks)
+    tasks = tasks_file.load()
+    mirror = Mirror(where.mirror, where.repo)
+    await asyncio.to_thread(mirror.ensure)
+    resumed = unfinished(ledger, occurrence, str(here.key) if here else None)
+    base = resumed["base_commit"] if resumed else await asyncio.to_thread(mirror.resolve, config.night.base)
+    id = resumed["night"] if resumed else next_id(ledger, here)
+    board = Board(ledger.events(kinds=Board.KINDS))
+    night = Night(
+        id=id,
+        config=config,
+        layout=where,
+        ledger=ledger,
+        board=board,
+        tasks_file=tasks_file,
+        executor=executor,
+        sandbox=probe.sandbox,
+        mirror=mirror,
+        notifier=notify.make(config.notify),
+        base=base,
+        occurrence=occurrence,
+        secrets=secrets,
+        budget=Budget(config, ledger.events(kinds=("began", "reserved", "settled", "agent_ended", "task")), id),
+        author=delivery.user_identity(where.repo),
+        rows=tasks.tasks,
+        tracked=mirror.paths(base),
+    )
+    text = freeze(config)
+    own_directory(where.nights)
+    write_atomic(where.frozen(id), text.encode())
+    if not resumed:
+        _record_start(night, text, probe.name)
+    await _preflight(night, where, config)
+    night.sync_tasks()
+    pulls = forge.make(config, where, where.repo, secrets)
+    await _make_loops(night, pulls)
+    publisher = Publisher(night, pulls)
+    night.publisher = publisher
+    night.publish = publisher.publish
+    night.progress = lambda iteration: publisher.later(lambda: enter(night, iteration))
+    return night
+
+
+def _check(config: Config) -> None:
+    if not config.agents:
+        raise ConfigError("ralph.toml names no agent", "add an [agents.<name>] table; `ralph init` shows how")
+    capped = config.limits.strict_dollars and any(
+        (config.limits.iteration_dollars, config.limits.task_dollars, config.limits.night_dollars)
+    )
+    unmetered = [name for name, agent in config.agents.items() if not agents.metered(agent)]
+    if capped and unmetered:
+        what = f"strict_dollars is set, but nobody can count the dollars of: {', '.join(unmetered)}"
+        raise ConfigError(what, "take the agent out of [routes], or set strict_dollars = false")
+
+
+def next_id(ledger: Ledger, here: window.Window | None) -> str:
+    """``<local start date>-<n>``."""
+    day = str(here.key) if here else datetime.now().astimezone().date().isoformat()
+    taken = {event.night for event in ledger.events(kinds=("night_started",))}
+    number = 1
+    while f"{day}-{number}" in taken:
+        number += 1
+    return f"{day}-{number}"
+
+
+def unfinished(ledger: Ledger, occurrence: str, key: str | None) -> dict[str, Any] | None:
+    """The last night, where it never ended and is of the same kind (for a window: the same occurrence)."""
+    started = [event for event in ledger.events(kinds=("night_started",))]
+    if not started:
+        return None
+    last = started[-1]
+    if any(ledger.events(night=last.night, kinds=("night_ended",))):
+        return None
+    if (last.data.get("occurrence") == "window") != (occurrence == "window"):
+        return None
+    if key is not None and not last.night.startswith(f"{key}-"):
+        return None
+    age = datetime.now(UTC) - datetime.fromisoformat(last.at)
+    return {"night": last.night, **last.data} if age.total_seconds() < 24 * 3600 else None
+
+
+def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:
+    config = night.config
+    night.record(
+        "night_started",
+        {
+            "base": config.night.base,
+            "base_commit": night.base,
+            "loops": [loop.name for loop in config.loop_list()],
+            "agents": {name: agent.kind for name, agent in config.agents.items()},
+            "sandbox": sandbox_name,
+            "config_sha256": hashlib.sha256(frozen.encode()).hexdigest(),
+            "occurrence": night.occurrence,
+            "unmetered": [name for name, agent in config.agents.items() if not agents.metered(agent)],
+            "version": ralph.__version__,
+        },
+    )
+
+
+async def _preflight(night: Night, where: Layout, config: Config) -> None:
+    """Gates on the base, each open task's checks, and the liveness probe; a red base stops the night."""
+    open_tasks = [task for task in night.current_tasks() if task.status in (Status.PENDING, Status.IN_PROGRESS)]
+    found = await preflight.remote(
+        night.executor, where, config, night.id, night.base, night.sandbox.name, open_tasks, night.ledger
+    )
+    night.record("preflight", found.as_data())
+    for text in found.warnings():
+        night.record("warning", {"text": text})
+    red = found.red()
+    if red and not config.night.allow_red_base:
+        lines = "; ".join(f"{gate.name}: {gate.reason}" for gate in red)
+        night.record("night_ended", {"reason": f"the base is red: {lines}", "exit_code": 4})
+        hint = "fix the base, or set [night] allow_red_base = true: then only newly failing tests block"
+        raise NeedsPerson(f"gates are red on the base {config.night.base}: {lines}", hint)
+    night.red_base = {gate.name: found.red_ids(gate) for gate in red}
+    night.advisory = tuple(gate.name for gate in red if not found.red_ids(gate))
+    night.blocked_gates = tuple(gate.name for gate in found.not_run())
+
+
+async def _make_loops(night: Night, pulls: Forge) -> None:
+    for number, table in enumerate(night.config.loop_list()):
+        place = night.layout.loop(table.name)
+        own_directory(place)
+        workspace = Workspace(place, night.layout.mirror)
+        await asyncio.to_thread(workspace.lay_git_dir)
+        head = await asyncio.to_thread(_head, night, pulls, table.name, workspace)
+        loop = LoopState(table.name, table, workspace, head, workspace.tree_of(head), number)
+        night.loops[table.name] = loop
+        night.budget.ensure_loop(table.name)
+    for id, state in night.board.tasks.items():
+        if state.commit and (state.loop not in night.loops or _in_base(night, state.commit)):
+            night.landed.add(id)
+
+
+def _in_base(night: Night, commit: str) -> bool:
+    return any(
+        loop.workspace.knows(commit) and loop.workspace.contains(night.base, commit) for loop in night.loops.values()
+    )
+
+
+def _head(night: Night, pulls: Forge, name: str, workspace: Workspace) -> str:
+    """Where the loop's branch starts tonight.
+
+    The branch of an open pull request goes on, with the base merged in; after a merge or a close it moves to the
+    base and its old head is kept in the attic.
+    """
+    if night.config.night.branch_per == "task":
+        return night.base
+    ref = f"refs/heads/ralph/{name}"
+    old, theirs = workspace.ref(ref), delivery.existing_branch(night.layout.repo, ref)
+    night.delivered[ref] = theirs
+    if old is None and theirs is None:
+        _start_at(workspace, ref, night.base, None)
+        return night.base
+    if theirs and theirs != old:
+        night.mirror.fetch([ref])
+    current = _newest(workspace, old, theirs)
+    found = pulls.find(f"ralph/{name}")
+    merged = workspace.contains(night.base, current)
+    if (found is None and theirs is None) or (found and found.state != "open") or merged:
+        if not merged:
+            delivery.attic(night.layout.repo, f"ralph/{name}", current, workspace.git_dir)
+        _start_at(workspace, ref, night.base, old)
+        return night.base
+    head = _with_base(night, workspace, name, current)
+    _start_at(workspace, ref, head, old)
+    return head
+
+
+def _newest(workspace: Workspace, old: str | None, theirs: str | None) -> str:
+    """The user's branch where it moved on from ours (a person pushed to it), else the loop's own head."""
+    if old is None or theirs is None:
+        return old or theirs or ""
+    return theirs if workspace.contains(theirs, old) else old
+
+
+def _with_base(night: Night, workspace: Workspace, name: str, current: str) -> str:
+    if workspace.contains(current, night.base):
+        return current
+    tree, conflicts = workspace.merge(current, night.base)
+    if tree is None:
+        text = f"ralph/{name} does not merge with {night.config.night.base}: {', '.join(conflicts[:3])}"
+        night.record("warning", {"text": f"{text}; it goes on without"}, loop=name)
+        return current
+    date = max(workspace.date_of(current), workspace.date_of(night.base)) + 1
+    message = f"Merge {night.config.night.base} into ralph/{name}\n"
+    return workspace.commit_object(
+        tree, [current, night.base], message, night.author, ("ralph", "ralph@localhost"), date
+    )
+
+
+def _start_at(workspace: Workspace, ref: str, commit: str, old: str | None) -> None:
+    if old != commit and not workspace.advance(ref, commit, old or ""):
+        raise GitError(f"{ref} of the loop moved while the night was set up", "start again")

@@ -1,0 +1,83 @@
+"""What `ralph status` and `ralph watch` show, as plain data."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ralph.engine.night import LoopState, Night
+
+
+def night_status(night: Night) -> dict[str, Any]:
+    """The state of a running night as JSON data; times are epoch seconds, money US dollars."""
+    spent = night.budget.used("night")
+    limits = night.config.limits
+    return {
+        "night": night.id,
+        "base": night.base,
+        "sandbox": night.sandbox.name,
+        "occurrence": night.occurrence,
+        "draining": night.draining,
+        "stopping": night.stopping,
+        "loops": [_loop(loop) for loop in night.loops.values()],
+        "tasks": night.outcome_counts(),
+        "blocked": _blocked(night),
+        "waiting": [
+            {"account": name, "until": wait.until, "reason": wait.reason, "halt": wait.halt}
+            for name, wait in night.accounts.waiting().items()
+        ],
+        "used": {
+            "iterations": spent.iterations,
+            "tokens": spent.tokens,
+            "dollars": spent.dollars,
+            "seconds": time.monotonic() - night.started,
+        },
+        "caps": {
+            "iterations": limits.night_iterations,
+            "tokens": limits.night_tokens,
+            "dollars": limits.night_dollars,
+            "seconds": limits.night_minutes * 60,
+        },
+        "paused_roles": night.paused_roles,
+        "problem": night.problem,
+    }
+
+
+def _loop(loop: LoopState) -> dict[str, Any]:
+    return {
+        "name": loop.name,
+        "task": loop.task,
+        "iteration": loop.iteration,
+        "agent": loop.agent if loop.task else "",
+        "step": loop.step,
+        "detail": loop.detail,
+        "since": loop.since,
+        "paused": loop.paused,
+        "head": loop.head,
+        "pid": loop.link.pid if loop.link else 0,
+    }
+
+
+def _blocked(night: Night) -> dict[str, str]:
+    """Per open task that can't run now: why."""
+    from ralph.core.pick import blocked_by
+    from ralph.core.states import is_open
+
+    tasks = {task.id: task for task in night.current_tasks()}
+    reasons: dict[str, str] = {}
+    for task in tasks.values():
+        if not is_open(task.status):
+            continue
+        if missing := blocked_by(task, tasks):
+            reasons[task.id] = f"waits for {', '.join(missing)}"
+        elif task.id in night.parked:
+            reasons[task.id] = "its budget is nearly used"
+    return reasons
+
+
+def memory() -> dict[str, int]:
+    """Own pid and resident bytes, for people who watch the daemon itself."""
+    import psutil
+
+    return {"pid": os.getpid(), "rss": psutil.Process().memory_info().rss}
