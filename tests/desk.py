@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from ralph.domain import Cause, Usage
 from ralph.host.process import Completed
 
 
-def job(root: Path, prompt: str = "Task t, attempt 1 of 8", **more: object) -> Job:
+def job(root: Path, prompt: str = "Task: t\nAttempt: 1", **more: object) -> Job:
     """A job in ``root/tree`` with its run directory ``root/run``; both are made."""
     tree, run = root / "tree", root / "run"
     for path in (tree, run):
@@ -89,7 +88,7 @@ class LocalDesk:
         *,
         env: Mapping[str, str],
         stdin: bytes | None = None,
-        on_line: Callable[[bytes], None] | None = None,
+        on_line: Callable[[bytes], Cause | None] | None = None,
         log: str = "agent.log",
     ) -> Completed:
         begun, path = time.monotonic(), self.run_dir / log
@@ -107,8 +106,9 @@ class LocalDesk:
         with path.open("wb") as file:
             for line in process.stdout:
                 file.write(line)
-                if on_line:
-                    on_line(line.rstrip(b"\n"))
+                if on_line and not self.cause and (cause := on_line(line.rstrip(b"\n"))):
+                    self.cause = cause
+                    os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
         feeder.join()
         self._running = None
@@ -164,6 +164,9 @@ class LocalProcess:
         self.stdout: IO[bytes] = process.stdout
         self.started = datetime.now(UTC).isoformat()
 
+    def cause(self) -> Cause | None:
+        return None
+
     def close(self) -> Completed:
         code = _end(self.process)
         self.log.touch()
@@ -206,6 +209,3 @@ def _completed(argv: list[str], code: int, cause: Cause | None, started: str, se
         log_bytes=len(data),
         log_sha256=hashlib.sha256(data).hexdigest(),
     )
-
-
-PYTHON = os.path.realpath(sys.executable)

@@ -13,7 +13,6 @@ import anthropic
 import httpx2
 import pytest
 
-from ralph.core import marks
 from ralph.errors import RalphError
 from ralph.modelserver import Script, Server, serve
 
@@ -63,11 +62,13 @@ def text(message: anthropic.types.Message) -> str:
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [
-        ("Task greet\nattempt 1 of 8", "first"),
-        ("Task greet, attempt 2 of 8. Attempt 1 was rejected.", "again"),
-        ("Task greet, attempt 5 of 8", "again"),
-        ("depends on greet\nTask: `greet-2`", "other task"),
-        ("greet-2 only", "other task"),
+        ("Task: greet\nAttempt: 1\n\nlog: attempt 7", "first"),
+        ("Task: greet\nAttempt: 2\n\nFeedback on attempt 1", "again"),
+        ("old notes\n\nTask: greet\nAttempt: 5", "again"),
+        ("Task: greet-2\nAttempt: 1\n\nBuilds on: greet", "other task"),
+        ("Task: other\nAttempt: 1\n\nBuilds on: greet", "who?"),
+        ("please do greet-2, attempt 1", "other task"),
+        ("please do greet (attempt 2 of 8)", "again"),
         ("nothing known", "who?"),
     ],
 )
@@ -249,11 +250,3 @@ def test_a_script_may_be_python_and_mistakes_name_their_place(tmp_path: Path) ->
         Script.load(path)
     with pytest.raises(RalphError, match="can't be read"):
         Script.load(tmp_path / "absent.json")
-
-
-@pytest.mark.parametrize(
-    ("prompt", "attempt"),
-    [("", 1), ("attempt 3 of 8; attempt 9 is far", 3), ("Attempt: 2\nattempt 1 failed", 2), ("attempts 7", 1)],
-)
-def test_attempt_marks(prompt: str, attempt: int) -> None:
-    assert marks.attempt_of(prompt) == attempt
