@@ -90,6 +90,7 @@ class Shim:
         self._link = Link(control)
         self._running: dict[int, tuple[int, int]] = {}  # pid -> (command id, error pipe)
         self._sessions: set[int] = set()
+        self._killed: set[int] = set()
         self._swept = 0
         self._wakeup, wake = os.pipe()
         for fd in (self._wakeup, wake):
@@ -191,7 +192,7 @@ class Shim:
                 break
             if pid in self._running:
                 ended.append((pid, status))
-            else:
+            elif pid in self._killed:
                 self._swept += 1
         for pid, status in ended:
             name, errors = self._running.pop(pid)
@@ -206,6 +207,7 @@ class Shim:
         """Kill everything that is left. Return how many processes that were and the pids that would not die."""
         self.reap()
         self._swept = 0
+        self._killed.clear()
         if grace > 0:
             self._ask(time.monotonic() + grace)
         start = time.monotonic()
@@ -216,6 +218,7 @@ class Shim:
             children = _children(os.getpid())
             if waited > SWEEP_SECONDS:
                 return self._swept, children
+            self._note(children)
             for pid in children:
                 _kill(pid, signal.SIGKILL)
             # A process that forks and exits all the time is only caught without a pause.
@@ -226,15 +229,21 @@ class Shim:
         self._sessions.clear()
         return self._swept, []
 
+    def _note(self, pids: list[int]) -> None:
+        """Remember who is about to be killed, but not bubblewrap's own process, which is always still ending."""
+        self._killed.update(pid for pid in pids if pid not in self._killed and _name(pid) != "bwrap")
+
     def _ask(self, until: float) -> None:
         """Send SIGTERM to everything and wait, unless somebody we depend on ends."""
-        for pid in _descendants(os.getpid()):
+        left = _descendants(os.getpid())
+        self._note(left)
+        for pid in left:
             _kill(pid, signal.SIGTERM)
         waiting = select.poll()
         for fd in (self._wakeup, *self._ends):
             waiting.register(fd, select.POLLIN)
-        while not self.reap() and (left := until - time.monotonic()) > 0:
-            for fd, _ in waiting.poll(left * 1000):
+        while not self.reap() and (rest := until - time.monotonic()) > 0:
+            for fd, _ in waiting.poll(rest * 1000):
                 if fd != self._wakeup:
                     return
                 os.read(self._wakeup, 4096)
