@@ -218,9 +218,9 @@ class Shim:
             children = _children(os.getpid())
             if waited > SWEEP_SECONDS:
                 return self._swept, children
-            self._note(children)
             for pid in children:
                 _kill(pid, signal.SIGKILL)
+            self._note(children)
             # A process that forks and exits all the time is only caught without a pause.
             if patient.poll(0 if waited < _TIGHT_SECONDS else 2):
                 os.read(self._wakeup, 4096)
