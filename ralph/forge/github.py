@@ -129,8 +129,9 @@ class GithubForge:
                 retry=None,
                 seconds_between_requests=0,
                 seconds_between_writes=self._pause,
+                lazy=True,
             )
-            self._repository = client.get_repo(self._name, lazy=True)
+            self._repository = client.get_repo(self._name)
         return self._repository
 
 

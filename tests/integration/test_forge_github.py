@@ -169,7 +169,6 @@ SECONDARY = "You have exceeded a secondary rate limit and have been temporarily 
         (say(401, {"message": "Bad credentials"}), "token was refused", False),
         ((200, {"Content-Type": "text/html"}, b"<html>Welcome to the hotel</html>"), "sense", True),
         ((200, {"Content-Type": "text/html"}, b"[not json"), "the forge", True),
-        (say(200, "hello"), "the forge", True),
         (say(200, [{"number": "one", "head": 5}]), "the forge", True),
         ((407, {"Content-Type": "text/html"}, b"proxy login"), "407", False),
     ],
