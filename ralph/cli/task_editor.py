@@ -62,6 +62,8 @@ def _put(document: Document, task_id: str, opened: Document, wanted: Document) -
     row = _row(document, task_id)
     if _mine(row) != opened:
         raise RalphError(f"somebody else changed task {task_id} meanwhile", "look at it again")
+    if wanted.get("id", task_id) != task_id:
+        raise TasksError("an id can't change, the record of the task hangs on it", "cancel this one and add another")
     for key in opened.keys() - wanted.keys():
         del row[key]
     row.update(_mine(wanted))

@@ -133,16 +133,13 @@ def _unknown_row(seen: View, now: View, said: bool) -> Decision:
 
 def _against(seen: View, bases: Sequence[View], now: View, said: bool) -> Decision:
     base = bases[-1]
-    wish = _wish(seen, bases, now) if said else Wish.NONE
+    wish, undone = _status_edit(seen, bases, now, said)
     if wish is Wish.RETRY:
         return Decision(replace(now, status=Status.PENDING), base, wish)
     if wish is Wish.CANCEL:
         return Decision(replace(now, status=Status.CANCELLED), base, wish)
-    reverted = [name for name in ("attempts", "result") if _edited(name, seen, bases, now)]
-    asked = seen.status is Status.PENDING and base.status in FINISHED  # followed already, or overtaken
-    if _edited("status", seen, bases, now) and not (said and asked):
-        reverted.insert(0, "status")
-    return Decision(now, now, reverted=tuple(reverted))
+    others = tuple(name for name in ("attempts", "result") if _edited(name, seen, bases, now))
+    return Decision(now, now, reverted=("status", *others) if undone else others)
 
 
 def _edited(name: str, seen: View, bases: Sequence[View], now: View) -> bool:
@@ -150,19 +147,28 @@ def _edited(name: str, seen: View, bases: Sequence[View], now: View) -> bool:
     return value != getattr(now, name) and all(value != getattr(base, name) for base in bases)
 
 
-def _wish(seen: View, bases: Sequence[View], now: View) -> Wish:
+def _status_edit(seen: View, bases: Sequence[View], now: View, said: bool) -> tuple[Wish, bool]:
+    """What an edit of the status asks for, and whether it is undone."""
     if not _edited("status", seen, bases, now):
-        return Wish.NONE
+        return Wish.NONE, False
     base = bases[-1]
-    if seen.status is Status.CANCELLED:
+    if said and seen.status is Status.CANCELLED:
         finished_meanwhile = now.status is Status.COMPLETED and base.status is not Status.COMPLETED
-        return Wish.NONE if finished_meanwhile else Wish.CANCEL
-    if seen.status is Status.PENDING and base.status in FINISHED and now.status in FINISHED and not _ran(base, now):
-        return Wish.RETRY
-    return Wish.NONE
+        return (Wish.NONE, True) if finished_meanwhile else (Wish.CANCEL, False)
+    if said and seen.status is Status.PENDING and base.status in FINISHED:
+        if now.status not in FINISHED or _ran(base, now):
+            return Wish.NONE, False  # fulfilled already
+        if now.status is not Status.COMPLETED or not _is_stale(seen, bases, now):
+            return Wish.RETRY, False
+    return Wish.NONE, True
 
 
 def _ran(base: View, now: View) -> bool:
     """Whether the task ran again since ``base`` was written: then a wish older than that is fulfilled."""
     before, after = (view.result.iteration if view.result else None for view in (base, now))
     return before != after
+
+
+def _is_stale(seen: View, bases: Sequence[View], now: View) -> bool:
+    """Whether the whole row looks like a buffer opened before the task ran; finished work is not redone for that."""
+    return _edited("attempts", seen, bases, now) or _edited("result", seen, bases, now)

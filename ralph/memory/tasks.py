@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from typing import NamedTuple
 from ralph.core.pick import blocked_by
 from ralph.domain import Status, Task
 from ralph.errors import RalphError, TasksError
-from ralph.host.files import own_directory, read_regular, sync_directory, write_atomic
+from ralph.host.files import own_directory, read_regular, write_atomic
 from ralph.memory.file_lock import held
+from ralph.memory.file_swap import replace_if
 from ralph.memory.task_merge import Decision, View, Wish, merge, view_of
 from ralph.memory.task_parse import MAX_BYTES, TaskSet, parse
 from ralph.memory.task_rows import showing, with_view, without_status
@@ -133,7 +133,7 @@ class TaskFile:
                     return current
                 if not self.good.exists():
                     write_atomic(self.good, current.data(current.text))
-                if self._replace(current, edited.data(edited.text)):
+                if replace_if(self.path, edited.data(edited.text), current.digest, MAX_BYTES):
                     return edited
         raise TasksError(f"{self.path} is saved again and again by another program", "try again")
 
@@ -209,30 +209,11 @@ class TaskFile:
             self._next.unlink(missing_ok=True)
         else:
             write_atomic(self._next, data)
-            if not self._replace(current, shown.data(shown.text)):
+            if not replace_if(self.path, shown.data(shown.text), current.digest, MAX_BYTES):
                 self._next.unlink()
                 return False
             self._next.replace(self.good)
         self._bases[self.good] = (_stamp(self.good), base)
-        return True
-
-    def _replace(self, current: TaskSet, data: bytes) -> bool:
-        """Put ``data`` in the file's place if it still is ``current``."""
-        mode = stat.S_IMODE(self.path.lstat().st_mode)
-        if not mode & 0o222:
-            raise PermissionError(13, "it is read-only", str(self.path))
-        temporary = self.path.with_name(f".{self.path.name}.ralph")
-        temporary.unlink(missing_ok=True)  # left by a writer that was killed; the lock is ours
-        write_atomic(temporary, data, mode)
-        try:
-            same = hashlib.sha256(read_regular(self.path, MAX_BYTES)).hexdigest() == current.digest
-        except RalphError:
-            same = False
-        if not same:
-            temporary.unlink()
-            return False
-        temporary.replace(self.path)
-        sync_directory(self.path.parent)
         return True
 
     def _base(self, path: Path) -> TaskSet | None:
