@@ -68,7 +68,7 @@ class WorkerDesk:
         path = self.place.run / log
         return Request(
             argv=tuple(self.place.sandbox.wrap(argv, self.jail, str(self.place.directory))),
-            directory=str(self.place.tree),
+            directory="/",
             env=env,
             log=path,
             errors=path.with_suffix(".err"),

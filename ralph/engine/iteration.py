@@ -173,8 +173,8 @@ class Driver:
     def _handle(self, link: Link, message: messages.Up) -> None:
         night = self.night
         match message:
-            case messages.Ready():
-                self.result = self._broken("the worker started twice")
+            case messages.Ready() | messages.Checked():
+                self.result = self._broken("the worker said something out of turn")
             case messages.Step():
                 self.loop.at(message.name, message.detail)
                 if message.name == "implement":

@@ -125,8 +125,8 @@ def _readable(config: Config) -> tuple[tuple[Path, Path], ...]:
 def environment(place: Place, jail: Jail, further: Mapping[str, str]) -> dict[str, str]:
     """Everything that a program run in ``jail`` finds in its environment, and nothing else."""
     spec = place.spec
-    home = place.sandbox.path_of(jail, place.home)
-    tmp = place.sandbox.path_of(jail, place.tmp)
+    home = place.sandbox.home_of(jail)
+    tmp = place.sandbox.tmp_of(jail)
     own = {
         "PATH": _path(place),
         "HOME": str(home),

@@ -33,7 +33,7 @@ class Keeper:
             kept = {name: path for name, path in found.items() if path.is_dir()}
         else:
             kept = self._made(tree)
-        self._mount_points(kept)
+        self.mount_points(kept)
         return kept
 
     def _made(self, tree: str) -> dict[str, Path]:
@@ -61,7 +61,7 @@ class Keeper:
         place = self.place
         for path in kept.values():
             path.mkdir(exist_ok=True)
-        self._mount_points(kept)
+        self.mount_points(kept)
         jail = Jail(
             tree=place.tree,
             at=place.checkout,
@@ -74,12 +74,12 @@ class Keeper:
         argv = place.sandbox.wrap(["/bin/sh", "-c", place.config.workspace.setup], jail, str(place.directory))
         env = environment(place, jail, {})
         log = root / "setup.log"
-        done = self.shim.run(Request(tuple(argv), str(place.tree), env, log, seconds=SETUP_SECONDS))
+        done = self.shim.run(Request(tuple(argv), "/", env, log, seconds=SETUP_SECONDS))
         if done.exit_code != 0:
             tail = log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
             raise RalphError(f"[workspace] setup failed with exit code {done.exit_code}: {tail}", "run it by hand")
 
-    def _mount_points(self, kept: dict[str, Path]) -> None:
+    def mount_points(self, kept: dict[str, Path]) -> None:
         """A place in the tree for each folder: an empty directory to bind over, or a link without a sandbox."""
         for name, host in kept.items():
             here = self.place.tree / name

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from ralph.domain import AgentResult, Cause, GateResult, GuardResult, IterationResult, IterationSpec, Usage
+from ralph.domain import AgentResult, Cause, GateResult, GuardResult, IterationResult, IterationSpec, Task, Usage
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes of one message; a longer one is a fault of the worker, which is killed for it."""
@@ -106,6 +106,24 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What a preflight found (``preflight.Preflight`` as data)."""
+
+    found: dict[str, Any]
+    type: Literal["checked"] = "checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Run a preflight instead of an iteration."""
+
+    spec: IterationSpec
+    key: str
+    tasks: tuple[Task, ...] = ()
+    type: Literal["check"] = "check"
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
     """Start. ``secrets`` travel here and nowhere else."""
 
@@ -141,8 +159,8 @@ class Tell:
     type: Literal["tell"] = "tell"
 
 
-Up = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | Done | Broken
-Down = Go | Granted | Known | Tell
+Up = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | Done | Broken | Checked
+Down = Go | Check | Granted | Known | Tell
 
 _UP: TypeAdapter[Up] = TypeAdapter(Annotated[Up, Field(discriminator="type")])
 _DOWN: TypeAdapter[Down] = TypeAdapter(Annotated[Down, Field(discriminator="type")])
@@ -167,7 +185,7 @@ def decode_down(line: bytes) -> Down:
 
 
 @cache
-def adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
     """The adapter of a domain type; building one costs milliseconds, so each is built once."""
     return TypeAdapter(kind)
 

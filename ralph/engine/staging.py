@@ -135,7 +135,7 @@ def next_id(ledger: Ledger, here: window.Window | None) -> str:
 
 def unfinished(ledger: Ledger, occurrence: str, key: str | None) -> dict[str, Any] | None:
     """The last night, where it never ended and is of the same kind (for a window: the same occurrence)."""
-    started = [event for event in ledger.events(kinds=("night_started",))]
+    started = list(ledger.events(kinds=("night_started",)))
     if not started:
         return None
     last = started[-1]

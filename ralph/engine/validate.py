@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ralph.config import Config
 from ralph.core.secrets import Redactor
 from ralph.domain import Change, GateResult, GuardResult, Task
-from ralph.engine.jails import Place
+from ralph.engine.desk import redact_file
+from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.keep import Keeper
-from ralph.host.process import Shim, Wake
+from ralph.host.process import Completed, Request, Shim, Wake
 from ralph.vcs.workspace import Workspace
+from ralph.verify import gates as rules
 from ralph.verify import guards as guard_rules
+from ralph.verify import reports
+from ralph.verify.excerpt import read_log
+from ralph.verify.gates import BaseResult, PlannedGate
+from ralph.verify.runners import package_scripts
 
 BLOB_LIMIT = 20_000_000
 
@@ -33,8 +42,18 @@ class Bench:
     """Gets each verdict as it is reached, with the tree it is about."""
 
 
-def guards(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
-    """Check the diff; all guards run, whatever the first ones say."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One gate about to run: what was planned, its command, and where its report will lie."""
+
+    planned: PlannedGate
+    request: Request
+    report: Path
+    directory: str
+
+
+def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
+    """Run all guards on the diff; the secrets of this iteration are looked for by value."""
     spec = bench.place.spec
     results = guard_rules.check(
         task,
@@ -47,3 +66,126 @@ def guards(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tu
     for result in results:
         bench.told(tree, result)
     return tuple(results)
+
+
+def run_gates(
+    bench: Bench,
+    task: Task,
+    tree: str,
+    paths: Sequence[str],
+    kept: Mapping[str, Path],
+    known: Sequence[GateResult] = (),
+) -> tuple[GateResult, ...]:
+    """Run every gate on ``tree``, independent ones side by side; all results are kept, also after a red one.
+
+    ``known`` are verdicts that were executed on this very tree before: they are taken over, not run again.
+    """
+    keep = tuple(bench.config.workspace.keep)
+    bench.workspace.clean_for_gates(tree, keep)
+    bench.keeper.mount_points(kept)
+    planned = rules.plan(bench.config, task, paths, _scripts(bench, tree))
+    before = {result.name: result for result in known}
+    results: list[GateResult] = []
+    for batch in rules.batches(planned):
+        waiting: list[PlannedGate] = []
+        for gate in batch:
+            settled = gate.settled or before.get(gate.name)
+            if settled is None:
+                waiting.append(gate)
+            else:
+                results.append(settled)
+        together = bench.place.boxed and all(gate.gate.parallel for gate in waiting)
+        for group in [waiting] if together else [[gate] for gate in waiting]:
+            results += _run(bench, group, tree, kept)
+    for result in results:
+        bench.told(tree, result)
+    return tuple(results)
+
+
+def _run(bench: Bench, group: Sequence[PlannedGate], tree: str, kept: Mapping[str, Path]) -> list[GateResult]:
+    if not group:
+        return []
+    runs = [_prepare(bench, gate, tree, kept) for gate in group]
+    requests = [run.request for run in runs]
+    ended = bench.shim.run_many(requests, wakes=bench.wakes)
+    return [_judge(bench, run, done, tree) for run, done in zip(runs, ended, strict=True)]
+
+
+def _prepare(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path]) -> _Run:
+    place, gate = bench.place, planned.gate
+    cache = place.loop / "cache" / tree[:16]
+    folder = place.run / "reports" / gate.name
+    for path in (cache, folder):
+        path.mkdir(parents=True, exist_ok=True)
+    jail = gate_jail(place, kept, cache, folder, gate.network == "host", not gate.parallel)
+    reports_inside = place.inside(folder, INSIDE / "reports")
+    base = environment(place, jail, {})
+    argv, added = rules.command_of(
+        planned,
+        str(reports_inside / "junit.xml"),
+        caches=str(place.inside(cache, INSIDE / "cache")),
+        root=str(place.directory),
+        env=base,
+    )
+    directory = str(place.directory / gate.cwd)
+    limits = bench.config.limits
+    request = Request(
+        argv=tuple(place.sandbox.wrap(argv, jail, directory)),
+        directory="/",
+        env={**base, **added},
+        log=place.run / f"gate-{gate.name}-{tree[:8]}.log",
+        seconds=gate.timeout,
+        output_bytes=limits.output_mb * 1_000_000,
+        memory_bytes=limits.memory_mb * 1_000_000,
+    )
+    return _Run(planned, request, folder / "junit.xml", directory)
+
+
+def _judge(bench: Bench, run: _Run, done: Completed, tree: str) -> GateResult:
+    place, planned = bench.place, run.planned
+    report = reports.gather(planned, done, junit=run.report, tree=place.tree, into=run.report.parent / "left")
+    wrote = [] if planned.gate.parallel and place.boxed else bench.workspace.verify_tree(tree)
+    redact_file(done.log, bench.redactor)
+    size, digest = done.log.stat().st_size, hashlib.sha256(done.log.read_bytes()).hexdigest()
+    shown = replace(done, argv=_said(planned), log=Path(done.log.name), log_bytes=size, log_sha256=digest)
+    result = rules.judge(
+        planned,
+        shown,
+        report,
+        tree,
+        _base(place, planned),
+        read_log(done.log),
+        wrote,
+        root=str(place.directory),
+        directory=run.directory,
+        sandbox=place.sandbox.name,
+        redactor=bench.redactor,
+    )
+    shutil.rmtree(run.report.parent / "left", ignore_errors=True)
+    if wrote:
+        bench.workspace.clean_for_gates(tree, tuple(bench.config.workspace.keep))
+    return result
+
+
+def _said(planned: PlannedGate) -> tuple[str, ...]:
+    """The command as the person wrote it: the walls around it are the same for all and stand in `sandbox`."""
+    return ("/bin/sh", "-c", planned.gate.command) if planned.gate.shell else tuple(planned.words)
+
+
+def _base(place: Place, planned: PlannedGate) -> BaseResult | None:
+    red = place.spec.tracked_by_base.get(planned.name)
+    advisory = planned.name in place.spec.advisory_gates
+    return BaseResult(frozenset(red or ()), advisory) if red or advisory else None
+
+
+def _scripts(bench: Bench, tree: str) -> dict[str, str]:
+    data = bench.workspace.read(tree, "package.json", 1_000_000)
+    return package_scripts(data) if data else {}
+
+
+def red_merge(bench: Bench, task: Task, tree: str, kept: Mapping[str, Path]) -> str:
+    """Gate the merge of the dependencies before an agent is paid for; empty where it is green."""
+    plain = replace(task, checks=())
+    results = run_gates(bench, plain, tree, bench.workspace.paths(tree), kept)
+    red = [result for result in results if result.blocks]
+    return f"the dependencies' branches are red together: {red[0].name}: {red[0].reason}" if red else ""

@@ -9,17 +9,20 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from ralph.config import Config, load
 from ralph.core.secrets import Redactor
-from ralph.domain import AgentResult, Cause, IterationResult, IterationSpec, Outcome
-from ralph.engine import implement, validate
+from ralph.domain import AgentResult, Cause, Change, GateResult, GuardResult, IterationResult, IterationSpec, Outcome
+from ralph.engine import preflight
+from ralph.engine.implement import implement
 from ralph.engine.jails import NOTES, Place
 from ralph.engine.keep import Keeper
 from ralph.engine.line import Line, LineClosed
-from ralph.engine.messages import AgentEnded, Broken, Done, Go, Ready, Snapshot, Step
+from ralph.engine.messages import AgentEnded, Broken, Check, Checked, Done, Down, Go, Judged, Ready, Snapshot, Step
+from ralph.engine.validate import Bench, check_diff, red_merge, run_gates
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.alive import boot_id, create_time, lock_workspace, own_memory, set_worker_protection
@@ -38,19 +41,23 @@ def main(line_fd: int, lifeline_fd: int) -> None:
     try:
         line.send(Ready(os.getpid(), create_time(os.getpid()) or 0, boot_id()))
         go = line.await_go()
-        if not isinstance(go, Go):
-            raise LineClosed("the first word was not go")
-        _iterate(line, lifeline_fd, go)
+        _work(line, lifeline_fd, go)
     except LineClosed:
         os._exit(1)
 
 
-def _iterate(line: Line, lifeline: int, go: Go) -> None:
+def _work(line: Line, lifeline: int, go: Down) -> None:
     try:
-        worker = Worker(line, go.spec, go.secrets, lifeline)
-        with lock_workspace(Path(go.spec.loop_dir)):
-            result = worker.run()
-        line.send(Done(result))
+        if isinstance(go, Check):
+            with lock_workspace(Path(go.spec.loop_dir)):
+                found = preflight.examine(go.spec, go.key, go.tasks, lifeline, [(line.fileno(), line.look)])
+            line.send(Checked(found.as_data()))
+        elif isinstance(go, Go):
+            with lock_workspace(Path(go.spec.loop_dir)):
+                result = Worker(line, go.spec, go.secrets, lifeline).run()
+            line.send(Done(result))
+        else:
+            raise LineClosed("the first word was not go")
     except LineClosed:
         raise
     except RalphError as error:
@@ -59,6 +66,22 @@ def _iterate(line: Line, lifeline: int, go: Go) -> None:
         import traceback
 
         line.send(Broken(f"{type(error).__name__}: {error}"[:500], traceback.format_exc()[-4000:]))
+
+
+@dataclass
+class Found:
+    """What an iteration has brought to light so far."""
+
+    agent: AgentResult = AgentResult()
+    tree: str | None = None
+    changes: tuple[Change, ...] = ()
+    guards: tuple[GuardResult, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+
+
+def _why(guard: GuardResult) -> str:
+    first = guard.findings[0] if guard.findings else None
+    return f"guard {guard.name}: {first.path}: {first.message}" if first else f"guard {guard.name}"
 
 
 class Worker:
@@ -76,6 +99,22 @@ class Worker:
         self.shim = Shim.start(lifeline, spec.tag)
         self.workspace = Workspace(self.place.loop, Path(spec.mirror))
         self.keeper = Keeper(self.place, self.shim, self.workspace)
+        self.bench = Bench(
+            self.place,
+            self.config,
+            self.shim,
+            self.workspace,
+            self.keeper,
+            self.redactor,
+            [(line.fileno(), line.look)],
+            self._told,
+        )
+
+    def _told(self, tree: str, verdict: GuardResult | GateResult) -> None:
+        if isinstance(verdict, GateResult):
+            self.line.send(Judged(tree, gate=verdict))
+        else:
+            self.line.send(Judged(tree, guard=verdict))
 
     @contextmanager
     def step(self, name: str, detail: str = "") -> Iterator[None]:
@@ -102,7 +141,7 @@ class Worker:
             kept = self.keeper.folders(start or self.workspace.tree_of(self.spec.head))
         if self.spec.gate_base:
             with self.step("base"):
-                red = validate.red_merge(self, kept)
+                red = red_merge(self.bench, self.spec.task, self.workspace.tree_of(self.spec.head), kept)
             if red:
                 return self._ended(Outcome.CONFLICT, red)
         agent = AgentResult()
@@ -113,13 +152,13 @@ class Worker:
         self.line.send(Snapshot(tree))
         known = self.line.await_known()
         if early := self._early(agent, tree):
-            return self._ended(*early, tree=tree, agent=agent)
-        return self._validated(tree, agent, known.gates)
+            return self._ended(*early, Found(agent, tree))
+        return self._validated(tree, agent, known.gates, kept)
 
     def _implement(self, kept: dict[str, Path]) -> AgentResult:
         begun = monotonic()
         with self.step("implement", self.spec.agent):
-            agent = implement.implement(self, kept)
+            agent = implement(self, kept)
             self.shim.sweep(grace=0)
         self.line.send(AgentEnded(agent, monotonic() - begun))
         return agent
@@ -140,44 +179,41 @@ class Worker:
             return Outcome.NO_CHANGE, "the agent ended without a change"
         return None
 
-    def _validated(self, tree: str, agent: AgentResult, known: tuple[validate.GateResult, ...]) -> IterationResult:
-        changes = tuple(self.workspace.changes(self.workspace.tree_of(self.spec.head), tree))
-        with self.step("guards"):
-            guards = validate.guards(self, tree, changes)
-        blocked = next((guard for guard in guards if guard.verdict.blocks), None)
-        if blocked:
-            first = blocked.findings[0] if blocked.findings else None
-            why = f"guard {blocked.name}: {first.path}: {first.message}" if first else f"guard {blocked.name}"
-            return self._ended(Outcome.REJECTED, why, tree, agent, changes, guards)
-        with self.step("gates"):
-            gates = validate.gates(self, tree, changes, known)
-        red = next((gate for gate in gates if gate.blocks), None)
-        if red:
-            why = f"gate {red.name}: {red.reason}"
-            return self._ended(Outcome.REJECTED, why, tree, agent, changes, guards, gates)
-        return self._ended(Outcome.COMMITTED, "all guards and gates passed", tree, agent, changes, guards, gates)
-
-    def _ended(
-        self,
-        outcome: Outcome,
-        summary: str,
-        tree: str | None = None,
-        agent: AgentResult | None = None,
-        changes: tuple[validate.Change, ...] = (),
-        guards: tuple[validate.GuardResult, ...] = (),
-        gates: tuple[validate.GateResult, ...] = (),
+    def _validated(
+        self, tree: str, agent: AgentResult, known: tuple[GateResult, ...], kept: dict[str, Path]
     ) -> IterationResult:
+        head_tree = self.workspace.tree_of(self.spec.head)
+        found = Found(agent, tree, tuple(self.workspace.changes(head_tree, tree)))
+        with self.step("guards"):
+            found.guards = check_diff(self.bench, self.spec.task, found.changes, tree)
+        blocked = next((guard for guard in found.guards if guard.verdict.blocks), None)
+        if blocked:
+            return self._ended(Outcome.REJECTED, _why(blocked), found)
+        with self.step("gates"):
+            if self.config.workspace.setup and self.keeper.key(tree) != self.keeper.key(head_tree):
+                kept = self.keeper.folders(tree)
+            paths = [change.path for change in found.changes]
+            found.gates = run_gates(self.bench, self.spec.task, tree, paths, kept, known)
+        if self.line.stop:
+            return self._ended(Outcome.STOPPED, self.line.stop.text, found)
+        red = next((gate for gate in found.gates if gate.blocks), None)
+        if red:
+            return self._ended(Outcome.REJECTED, f"gate {red.name}: {red.reason}", found)
+        return self._ended(Outcome.COMMITTED, "all guards and gates passed", found)
+
+    def _ended(self, outcome: Outcome, summary: str, found: Found | None = None) -> IterationResult:
+        found = found or Found()
         notes = {name: self._note(name) for name in NOTES}
         return IterationResult(
             iteration=self.spec.iteration,
             ready=outcome is Outcome.COMMITTED,
             outcome=outcome,
             summary=self.redactor.text(summary),
-            tree=tree,
-            agent=agent or AgentResult(),
-            changes=changes,
-            guards=guards,
-            gates=gates,
+            tree=found.tree,
+            agent=found.agent,
+            changes=found.changes,
+            guards=found.guards,
+            gates=found.gates,
             reflection=parse_reflection(notes["reflection"]) if notes["reflection"] else None,
             handoff=notes["handoff"],
             seconds={name: round(value, 4) for name, value in self.seconds.items()},
