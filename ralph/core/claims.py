@@ -48,7 +48,7 @@ def _meet(files: tuple[str, ...], other: Claim, tracked: frozenset[str]) -> bool
 
 
 def held_by_others(claims: Sequence[Claim], loop: str, tracked: Collection[str]) -> tuple[str, ...]:
-    """Paths that loops other than ``loop`` hold, sorted: tracked ones, changed ones, and those their globs spell out."""
+    """Paths that other loops hold, sorted: tracked ones, changed ones, and those that their globs spell out."""
     paths = frozenset(tracked)
     held: set[str] = set()
     for other in claims:

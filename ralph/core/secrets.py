@@ -78,7 +78,7 @@ def name_finding(path: str, data: bytes) -> Finding | None:
 def known_forms(values: Iterable[str]) -> tuple[bytes, ...]:
     """The spellings of known values that are searched for, longest first.
 
-    Raw, JSON and URL escaped, hexadecimal, reversed, and base64 at each of the three offsets (standard and URL alphabet).
+    Raw, JSON and URL escaped, hexadecimal, reversed, and base64 at each of the three offsets in both alphabets.
     """
     forms: set[bytes] = set()
     for value in values:

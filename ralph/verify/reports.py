@@ -1,0 +1,64 @@
+"""Collect the report of a gate: from the path it was told, or from the tree where its runner leaves files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ralph.core import globs
+from ralph.errors import RalphError
+from ralph.host.files import read_beneath, write_atomic
+from ralph.host.process import Completed
+from ralph.verify.gates import PlannedGate
+from ralph.verify.junit import MAX_BYTES
+
+_SKIPPED = frozenset({".git", "node_modules", ".venv"})
+_MOST_FILES = 5_000
+_CLOCK_SLACK = 0.02
+"""Seconds by which a file system's coarse clock may lag behind ours."""
+
+
+def gather(planned: PlannedGate, completed: Completed, *, junit: Path, tree: Path, into: Path) -> Path | None:
+    """Where ``judge`` finds the gate's report, on the host; None where it left none.
+
+    ``junit`` is the file outside the tree that the command was told. Reports inside ``tree`` count only where they were
+    written after the gate began; they are copied to the directory ``into`` without following a link.
+    """
+    patterns = _left_in_tree(planned)
+    if not patterns:
+        return junit if junit.is_file() and not junit.is_symlink() else None
+    into.mkdir(parents=True, exist_ok=True)
+    since = datetime.fromisoformat(completed.started).timestamp() - _CLOCK_SLACK
+    copied = 0
+    for path in _files(tree, patterns):
+        if copied < _MOST_FILES and (tree / path).lstat().st_mtime >= since and _copy(tree, path, into, copied):
+            copied += 1
+    return into if copied else None
+
+
+def _left_in_tree(planned: PlannedGate) -> Sequence[str]:
+    if planned.gate.junit:
+        return (f"/{planned.gate.junit.lstrip('/')}",)
+    runner = planned.runner
+    return runner.leaves if runner and runner.source == "tree" else ()
+
+
+def _files(tree: Path, patterns: Sequence[str]) -> Iterator[str]:
+    for folder, folders, names in os.walk(tree, followlinks=False):
+        folders[:] = sorted(set(folders) - _SKIPPED)
+        for name in sorted(names):
+            path = (Path(folder) / name).relative_to(tree).as_posix()
+            if globs.matches(patterns, path):
+                yield path
+
+
+def _copy(tree: Path, path: str, into: Path, number: int) -> bool:
+    try:
+        data = read_beneath(tree, path, MAX_BYTES)
+    except RalphError:
+        data = b"too large"  # unreadable reports must not look like missing ones
+    if data is not None:
+        write_atomic(into / f"{number:05}.xml", data)
+    return data is not None
