@@ -19,63 +19,78 @@ from ralph.errors import GitError
 from ralph.vcs.index import GITLINK, SYMLINK, Entry, Index
 from ralph.vcs.objects import blob_id
 
-TICK = 20_000_000
+TICK = 12_000_000
 """ns; two changes of a file may get the same ctime when they are closer than the kernel's clock tick."""
 
-_CHUNK = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
-class Scan:
-    """Paths are bytes relative to the work tree, without a slash at the end."""
+class Suspects:
+    """Tracked paths, as bytes relative to the work tree."""
 
     modified: list[bytes] = field(default_factory=list)
-    """Tracked, and not certainly as the index says."""
+    """There, and not certainly as the index says."""
     missing: list[bytes] = field(default_factory=list)
-    extra: list[bytes] = field(default_factory=list)
-    """Not tracked, ignored or not: files, and directories without any tracked file."""
     hidden: list[bytes] = field(default_factory=list)
     """Those of ``modified`` whose size and whole seconds are as before: git would not notice."""
 
-    @property
-    def clean(self) -> bool:
-        return not (self.modified or self.missing or self.extra)
-
-    @property
-    def differing(self) -> list[bytes]:
-        return self.modified + self.missing
+    def __bool__(self) -> bool:
+        return bool(self.modified or self.missing)
 
 
-def scan(root: Path, index: Index) -> Scan:
-    """Compare the work tree below ``root`` with ``index``. The ``.git`` at the top is passed over."""
-    found = Scan()
+def suspects(root: Path, index: Index) -> Suspects:
+    """Tracked paths whose stat data are not those in ``index``, or too young to be believed and really different."""
+    found = Suspects()
+    fresh = index.written - TICK
+    top = os.open(root, _DIRECTORY)
+    try:
+        replaced = {path for path in _parents(index.entries) if not _is_directory(path, top)}
+        for path, entry in index.entries.items():
+            if replaced and _below(path, replaced):
+                found.missing.append(path)
+                continue
+            try:
+                info = os.stat(path, dir_fd=top, follow_symlinks=False)
+            except OSError:
+                found.missing.append(path)
+                continue
+            if entry[4] == GITLINK:
+                if not stat.S_ISDIR(info.st_mode):
+                    found.modified.append(path)
+                continue
+            now = (info.st_ctime_ns, info.st_mtime_ns, info.st_ino & 0xFFFFFFFF, info.st_size & 0xFFFFFFFF)
+            if now != entry[:4] or (now[0] >= fresh and differs(root, path, entry)):
+                found.modified.append(path)
+                if _same_to_git(now, entry):
+                    found.hidden.append(path)
+    finally:
+        os.close(top)
+    return found
+
+
+def extras(root: Path, index: Index) -> list[bytes]:
+    """Untracked paths, ignored or not: files, and topmost directories without any tracked file.
+
+    The ``.git`` at the top is passed over.
+    """
     entries = index.entries
     parents = _parents(entries)
-    fresh = index.written - TICK
-    seen = 0
+    found: list[bytes] = []
+    base = os.fsencode(root) + b"/"
     todo = [b""]
-    base = os.fsencode(root)
     while todo:
         prefix = todo.pop()
-        for item in _listing(os.path.join(base, prefix)):
+        for item in _listing(base + prefix):
             path = prefix + item.name
             entry = entries.get(path)
-            if entry is None:
-                if not prefix and item.name == b".git":
-                    continue
-                if path in parents and item.is_dir(follow_symlinks=False):
-                    todo.append(path + b"/")
-                else:
-                    found.extra.append(path)
-                continue
-            seen += 1
-            if entry[4] == GITLINK:
-                _gitlink(item, path, found)
-            else:
-                _compare(item, path, entry, fresh, found)
-    if seen < len(entries):
-        found.missing = [path for path in entries if not _exists(base, path)]
+            if entry is not None:
+                if entry[4] == GITLINK and item.is_dir(follow_symlinks=False):
+                    found += [path + b"/" + child.name for child in _listing(item.path)]
+            elif path in parents and item.is_dir(follow_symlinks=False):
+                todo.append(path + b"/")
+            elif path != b".git":
+                found.append(path)
     return found
 
 
@@ -120,34 +135,9 @@ def unlock_permissions(root: Path) -> None:
             _widen(name, fd, 0o600)
 
 
-def _compare(item: os.DirEntry[bytes], path: bytes, entry: Entry, fresh: int, found: Scan) -> None:
-    info = item.stat(follow_symlinks=False)
-    size, inode = info.st_size & 0xFFFFFFFF, info.st_ino & 0xFFFFFFFF
-    if (info.st_ctime_ns, info.st_mtime_ns, inode, size) == entry[:4]:
-        if entry[0] < fresh:
-            return
-        same = _same_content(item, info, entry)
-        if same:
-            return
-    found.modified.append(path)
-    if size == entry[3] and (info.st_ctime_ns // 10**9, info.st_mtime_ns // 10**9) == (
-        entry[0] // 10**9,
-        entry[1] // 10**9,
-    ):
-        found.hidden.append(path)
-
-
-def _same_content(item: os.DirEntry[bytes], info: os.stat_result, entry: Entry) -> bool:
-    if stat.S_ISLNK(info.st_mode):
-        return blob_id(os.readlink(item.path)) == entry.blob
-    return stat.S_ISREG(info.st_mode) and _hash_file(item.path) == entry.blob
-
-
-def _gitlink(item: os.DirEntry[bytes], path: bytes, found: Scan) -> None:
-    if not item.is_dir(follow_symlinks=False):
-        found.modified.append(path)
-        return
-    found.extra += [path + b"/" + child.name for child in _listing(item.path)]
+def _same_to_git(now: tuple[int, int, int, int], entry: Entry) -> bool:
+    seconds = [moment // 10**9 for moment in (*now[:2], *entry[:2])]
+    return now[2:] == entry[2:4] and seconds[:2] == seconds[2:]
 
 
 def _hash_file(path: bytes) -> str:
@@ -158,12 +148,24 @@ def _hash_file(path: bytes) -> str:
 
 def _parents(entries: Collection[bytes]) -> set[bytes]:
     parents: set[bytes] = set()
+    last = b""
     for path in entries:
-        parent = os.path.dirname(path)
+        parent = path.rpartition(b"/")[0]
+        if parent == last:
+            continue
+        last = parent
         while parent and parent not in parents:
             parents.add(parent)
-            parent = os.path.dirname(parent)
+            parent = parent.rpartition(b"/")[0]
     return parents
+
+
+def _below(path: bytes, folders: set[bytes]) -> bool:
+    while path:
+        path = path.rpartition(b"/")[0]
+        if path in folders:
+            return True
+    return False
 
 
 def _listing(path: bytes) -> list[os.DirEntry[bytes]]:
@@ -174,24 +176,6 @@ def _listing(path: bytes) -> list[os.DirEntry[bytes]]:
         os.chmod(path, 0o700)
         with os.scandir(path) as items:
             return list(items)
-
-
-def _exists(base: bytes, path: bytes) -> bool:
-    """Whether ``path`` is there without a symbolic link on the way."""
-    try:
-        os.lstat(os.path.join(base, path))
-    except OSError:
-        return False
-    parent = os.path.dirname(path)
-    return not parent or _plain_directory(base, parent)
-
-
-def _plain_directory(base: bytes, path: bytes) -> bool:
-    while path:
-        if not stat.S_ISDIR(os.lstat(os.path.join(base, path)).st_mode):
-            return False
-        path = os.path.dirname(path)
-    return True
 
 
 def _open_beneath(root: Path, path: bytes) -> int:
@@ -245,7 +229,10 @@ def _unlink_file(name: bytes, folder: int) -> bool:
 
 
 def _is_directory(name: bytes, folder: int) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def _open_writable(name: bytes, folder: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ralph.domain import Change, Finding
 from ralph.errors import GitError
 from ralph.vcs import throwaway, tree
-from ralph.vcs.git import Git, text
+from ralph.vcs.git import ONE_BY_ONE, Git, text
 from ralph.vcs.index import GITLINK, NOTHING, Index, has_gitlinks, read_index
 from ralph.vcs.objects import commit_bytes, commit_id
 from ralph.vcs.snapshot import add_everything
@@ -33,6 +33,9 @@ class Workspace(Store):
         self.tree = loop_dir / "tree"
         self.index = self.git_dir / "index"
         self.work = Git(self.git_dir, self.tree, self.index)
+        self._read: tuple[tuple[int, int, int], Index] | None = None
+        self._settled: Index | None = None
+        """Index just brought to the work tree by ``git add``: comparing once more would find nothing."""
         self.oddities: tuple[Finding, ...] = ()
         """What the last snapshot saw and a tree can't hold or must not: for the feedback, not for the verdict."""
 
@@ -71,9 +74,8 @@ class Workspace(Store):
         folders. A nested repository becomes an entry of mode 160000, never its content.
         """
         index = self._index()
-        found = tree.scan(self.tree, index)
-        spared = [os.fsencode(path.strip("/")) for path in keep]
-        if index.tree is not None and not found.differing and not [path for path in found.extra if path not in spared]:
+        found = tree.suspects(self.tree, index)
+        if index.tree is not None and not found and not set(tree.extras(self.tree, index)) - set(_bytes(keep)):
             self.oddities = ()
             return index.tree
         for path in found.hidden:
@@ -81,7 +83,9 @@ class Workspace(Store):
         self._guard_gitlinks()
         self.oddities = add_everything(self.work, self.tree, self.index, keep)
         self._guard_gitlinks()
-        return text(self.work.run("write-tree")).strip()
+        written = text(self.work.run("write-tree", env=ONE_BY_ONE)).strip()
+        self._settled = self._index()
+        return written
 
     def newly_ignored(self, base: str, changes: Iterable[Change]) -> list[str]:
         """Files on disk that are ignored now and would not be by the rules of ``base``: call before the gates.
@@ -117,14 +121,15 @@ class Workspace(Store):
         index = self._index()
         if index.tree != candidate:
             raise GitError(f"the work tree was not prepared for {candidate[:12]}")
-        found = tree.scan(self.tree, index)
+        found = tree.suspects(self.tree, index)
         changed = [path for path in found.modified if tree.differs(self.tree, path, index.entries[path])]
         return sorted(text(path) for path in changed + found.missing)
 
     def _make(self, wanted: str, keep: Sequence[str]) -> None:
         index = self._index()
-        found = tree.scan(self.tree, index)
-        tree.remove(self.tree, found.extra, [os.fsencode(path.strip("/")) for path in keep])
+        found = tree.Suspects() if index is self._settled else tree.suspects(self.tree, index)
+        self._settled = None
+        tree.remove(self.tree, tree.extras(self.tree, index), _bytes(keep))
         touched = [path for path in found.modified if tree.differs(self.tree, path, index.entries[path])]
         tree.remove(self.tree, touched)
         if index.tree != wanted or touched or found.missing:
@@ -133,7 +138,12 @@ class Workspace(Store):
 
     def _index(self) -> Index:
         try:
-            return read_index(self.index)
+            info = self.index.stat()
+            if self._read is None or self._read[0] != (info.st_mtime_ns, info.st_ino, info.st_size):
+                self._read = (info.st_mtime_ns, info.st_ino, info.st_size), read_index(self.index)
+            return self._read[1]
+        except FileNotFoundError:
+            return NOTHING
         except GitError:
             self.index.unlink()
             return NOTHING
@@ -212,3 +222,7 @@ class Workspace(Store):
                 target = folder / os.fsdecode(path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(self.blob(head.split()[2].decode("ascii"), 1 << 20))
+
+
+def _bytes(paths: Iterable[str]) -> list[bytes]:
+    return [os.fsencode(path.strip("/")) for path in paths]
