@@ -108,7 +108,7 @@ def install(dry_run: bool, as_json: bool, linger: bool, save_keys: bool, kind: s
     own_directory(described.log.parent)
     plan.carry_out()
     _say_credentials(described, names)
-    if kind == "systemd" and not linger and _lingers() is False:
+    if kind == "systemd" and not linger and lingers() is False:
         click.echo("It stops when you log out. To keep it running: loginctl enable-linger")
 
 
@@ -161,7 +161,8 @@ def _described() -> tuple[Service, list[str]]:
     found = layout(find_repo(Path.cwd()))
     config = load(found.repo / "ralph.toml")
     names = {name for agent in config.agents.values() for name in agent.env}
-    names |= {agent.api_key_env for agent in config.agents.values() if agent.kind == "api"}
+    keyed = (a for a in config.agents.values() if a.kind == "api" or (a.kind == "claude-code" and not a.state))
+    names |= {agent.api_key_env for agent in keyed}
     names |= {config.forge.token_env} if config.forge.kind == "github" else set()
     return describe(found), sorted(names | set(config.notify.env))
 
@@ -263,7 +264,7 @@ def _need(kind: str) -> None:
             )
 
 
-def _lingers() -> bool | None:
+def lingers() -> bool | None:
     """Whether services of this user run while logged out; None where nobody knows."""
     code, said = _ask(("loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"))
     return None if code else said.strip() == "yes"

@@ -1,0 +1,124 @@
+"""`ralph doctor`: can a night run here? Every line says what is so, and every bad one what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ralph.cli.checks import Row
+from ralph.errors import DONE, NEEDS_PERSON, RalphError
+
+if TYPE_CHECKING:
+    from ralph.config import Config
+    from ralph.host.paths import Layout
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ralph doctor
+  ralph doctor --quick     without running the gates
+  ralph doctor --json
+\b
+Exit code: 0 all is well, warnings included; 4 at least one line fails.
+"""
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quick", is_flag=True, help="Do not run the gates and the agents' programs.")
+def doctor(as_json: bool, quick: bool) -> int:
+    """Check that a night can run here; each line that is not well comes with a fix."""
+    rows: list[Row] = []
+    for row in examine(Path.cwd(), quick):
+        rows.append(row)
+        if not as_json:
+            _print(row)
+    counts = Counter(row.status for row in rows)
+    if as_json:
+        from ralph.cli.output import emit_json
+
+        emit_json({"ok": not counts["fail"], "rows": [asdict(row) for row in rows]})
+    else:
+        click.echo(f"\n{counts['fail']} to fix, {counts['warn']} to know, {counts['ok']} well")
+    return NEEDS_PERSON if counts["fail"] else DONE
+
+
+def examine(start: Path, quick: bool) -> Iterator[Row]:
+    """All rows, each as soon as it is known; a check that can't be made is itself a row."""
+    from ralph.cli import checks, executed
+    from ralph.config import load
+    from ralph.host.paths import find_repo, layout
+
+    yield from checks.machine()
+    yield from checks.power()
+    try:
+        found = layout(find_repo(start))
+    except RalphError as error:
+        yield Row("fail", "repository", error.message, error.hint)
+        return
+    try:
+        yield from checks.repository(found)
+    except RalphError as error:
+        yield Row("fail", "repository", error.message, error.hint)
+        return
+    try:
+        config = load(found.repo / "ralph.toml")
+    except RalphError as error:
+        yield Row("fail", "ralph.toml", error.message, error.hint)
+        return
+    yield Row("ok", "ralph.toml", str(found.repo / "ralph.toml"))
+    yield from _of_the_night(found, config)
+    if not quick:
+        yield from executed.programs(found, config)
+        yield from executed.gates(found, config)
+
+
+def _of_the_night(layout: Layout, config: Config) -> Iterator[Row]:
+    """Everything that ralph.toml decides and that is known without running anything of the project."""
+    from ralph.cli import checks
+    from ralph.memory.tasks import TaskFile
+
+    try:
+        tasks = TaskFile(layout.repo / "tasks.json", layout.good_tasks).load().tasks
+        yield Row("ok", "tasks.json", f"{len(tasks)} task{'s' * (len(tasks) != 1)}")
+    except RalphError as error:
+        yield Row("fail", "tasks.json", error.message, error.hint)
+    yield from checks.configuration(config)
+    yield from checks.base(layout, config)
+    yield from checks.disk(layout, config)
+    yield from checks.clock(config)
+    yield from checks.forge(layout, config)
+    yield from checks.service(layout)
+    yield from checks.agents(layout, config)
+    yield sandbox(config)
+
+
+def sandbox(config: Config) -> Row:
+    """Whether the sandbox really starts, by starting it."""
+    from ralph.host.sandbox import probe
+
+    try:
+        found = probe(config.sandbox.mode)
+    except RalphError as error:
+        return Row("fail", "sandbox", error.message, error.hint)
+    if config.sandbox.mode == "none":
+        return Row("warn", "sandbox", 'none: agents may do whatever you may (mode = "none")', 'set mode = "auto"')
+    if found.sandbox is None:
+        fix = 'install bubblewrap, or allow user namespaces; mode = "none" runs without, at your own risk'
+        return Row("fail", "sandbox", found.detail, fix)
+    return Row("ok", "sandbox", f"{found.name} starts; {found.detail}" if found.detail else f"{found.name} starts")
+
+
+def _print(row: Row) -> None:
+    from ralph.core.inert import line
+
+    mark = click.style(f"{row.status:<4}", fg=_COLOURS[row.status], bold=row.status != "ok")
+    click.echo(f"{mark}  {line(row.what):<12}  {line(row.detail, 400)}")
+    if row.fix:
+        click.echo(f"{'':20}fix: {line(row.fix, 400)}")

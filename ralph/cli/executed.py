@@ -1,0 +1,131 @@
+"""What `ralph doctor` finds out by running it: agents and gates, outside and inside the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ralph.cli.checks import PROGRAMS, Row, program_of
+from ralph.errors import RalphError
+
+if TYPE_CHECKING:
+    from ralph.config import Config
+    from ralph.domain import GateResult
+    from ralph.host.paths import Layout
+    from ralph.host.sandbox import Sandbox
+
+PATIENCE = 30.0
+"""Seconds for a program to say its version."""
+
+
+def programs(layout: Layout, config: Config) -> Iterator[Row]:
+    """Each agent's CLI says its version outside and inside the sandbox. A command of the user's own is not run."""
+    from ralph.host.sandbox import probe
+
+    sandbox = probe(config.sandbox.mode).sandbox
+    for name, table in config.agents.items():
+        program = program_of(table, layout.repo)
+        if table.kind not in PROGRAMS or program is None:
+            continue
+        what = f"agent {name}"
+        outside, said = _run([program, "--version"])
+        if not outside:
+            yield Row("fail", what, f"`{program} --version` fails: {said}", "install it again")
+        elif sandbox is None:
+            yield Row("warn", what, f"{said}; not tried inside a sandbox, because none starts")
+        else:
+            yield _inside(what, program, said, sandbox, layout, config)
+
+
+def _inside(what: str, program: str, version: str, sandbox: Sandbox, layout: Layout, config: Config) -> Row:
+    from ralph.host.sandbox import Jail
+
+    with tempfile.TemporaryDirectory(prefix="ralph-doctor-") as name:
+        root = Path(name).resolve()
+        shown = [Path(program), *(Path(path).expanduser() for path in config.sandbox.read)]
+        jail = Jail(
+            tree=root / "tree",
+            at=layout.repo,
+            home=root / "home",
+            tmp=root / "tmp",
+            read_only=tuple((path, path) for path in shown),
+            hidden=(layout.root,),
+        )
+        for folder in (jail.tree, jail.home, jail.tmp):
+            folder.mkdir()
+        well, said = _run(sandbox.wrap([program, "--version"], jail, str(sandbox.path_of(jail, jail.tree))))
+    if well:
+        return Row("ok", what, f"{said or version}, outside and inside the sandbox")
+    fix = "bind what it misses: [sandbox] read = [...]"
+    return Row("fail", what, f"`{program} --version` works outside, but inside the sandbox: {said}", fix)
+
+
+def _run(argv: list[str]) -> tuple[bool, str]:
+    """Whether it ended well, and the last line it said."""
+    try:
+        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return False, f"no answer in {PATIENCE:g} s"
+    except OSError as error:
+        return False, error.strerror or str(error)
+    lines = (done.stdout if done.returncode == 0 else done.stderr).decode(errors="replace").strip().splitlines()
+    return done.returncode == 0, lines[-1] if lines else f"exit {done.returncode}"
+
+
+def gates(layout: Layout, config: Config) -> Iterator[Row]:
+    """Gates on the base, outside and inside the sandbox, and the preflight of a night."""
+    if not config.gates:
+        return
+    try:
+        inside = _preflight(layout, config)
+        outside = _preflight(layout, _without_sandbox(config)) if config.sandbox.mode != "none" else inside
+    except RalphError as error:
+        yield Row("fail", "preflight", error.message, error.hint)
+        return
+    there = {gate.name: gate for gate in outside.gates}
+    for gate in inside.gates:
+        yield gate_row(gate, there.get(gate.name))
+    yield from preflight_rows(inside)
+
+
+def _preflight(layout: Layout, config: Config) -> Any:
+    from ralph.engine import preflight
+
+    found = preflight.run(layout.repo, config, layout)
+    return asyncio.run(found) if inspect.iscoroutine(found) else found
+
+
+def _without_sandbox(config: Config) -> Config:
+    return config.model_copy(update={"sandbox": config.sandbox.model_copy(update={"mode": "none"})})
+
+
+def gate_row(inside: GateResult, outside: GateResult | None) -> Row:
+    """One gate on the base: well where it passes inside; the difference is named where only outside passes."""
+    from ralph.domain import Verdict
+
+    what = f"gate {inside.name}"
+    if inside.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
+        return Row("ok", what, inside.reason or str(inside.verdict))
+    if outside is not None and outside.verdict is Verdict.PASSED:
+        detail = f"passes outside the sandbox, inside: {inside.reason}"
+        fix = 'give it what it misses: [sandbox] read or write, [workspace] setup and keep, or network = "host"'
+        return Row("fail", what, detail, fix)
+    if inside.verdict is Verdict.NOT_RUN:
+        return Row("fail", what, f"could not run on the base: {inside.reason}", "install what the command needs")
+    return Row("fail", what, f"red on the base: {inside.reason}", "mend the base, or set [night] allow_red_base")
+
+
+def preflight_rows(found: Any) -> Iterator[Row]:
+    """Checks of tasks on the base, and whether a planted fault turns a gate red."""
+    for check in getattr(found, "checks", ()):
+        yield Row("warn", f"task {check.task}", f"`{check.command}`: {check.reason}", "look at the task's `checks`")
+    liveness = getattr(found, "liveness", None)
+    if liveness is not None:
+        well = str(liveness.verdict) == "passed"
+        fix = "" if well else "your gates do not look at the files that tonight's tasks own: add a gate that does"
+        yield Row("ok" if well else "warn", "liveness", liveness.reason, fix)
