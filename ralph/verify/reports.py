@@ -23,14 +23,14 @@ _CLOCK_SLACK = 0.02
 def gather(planned: PlannedGate, completed: Completed, *, junit: Path, tree: Path, into: Path) -> Path | None:
     """Where ``judge`` finds the gate's report, on the host; None where it left none.
 
-    ``junit`` is the file outside the tree that the command was told. Reports inside ``tree`` count only where they were
-    written after the gate began; they are copied to the directory ``into`` without following a link.
+    ``junit`` is the file outside the tree that the command was told; reports inside ``tree`` are copied to the directory
+    ``into`` without following a link. Either counts only where it was written after the gate began.
     """
+    since = datetime.fromisoformat(completed.started).timestamp() - _CLOCK_SLACK
     patterns = _left_in_tree(planned)
     if not patterns:
-        return junit if junit.is_file() and not junit.is_symlink() else None
+        return junit if junit.is_file() and junit.lstat().st_mtime >= since else None
     into.mkdir(parents=True, exist_ok=True)
-    since = datetime.fromisoformat(completed.started).timestamp() - _CLOCK_SLACK
     copied = 0
     for path in _files(tree, patterns):
         if copied < _MOST_FILES and (tree / path).lstat().st_mtime >= since and _copy(tree, path, into, copied):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from ralph.core.inert import spelled
 from ralph.domain import Change, Finding
+from ralph.errors import RalphError
 from ralph.verify.guards.diff import GITLINK, SYMLINK, Diff
 
 MOST_FILES = 2_000
@@ -55,11 +56,13 @@ def _of_mode(diff: Diff, change: Change) -> Iterator[Finding]:
     elif mode not in ("100644", "100755"):
         yield Finding("mode", path, f"mode {mode} is neither a file nor a link")
     elif limit := diff.config.guards.max_file_mb:
-        data = diff.new(change) or b""
-        if len(data) > limit * 1_000_000:
-            yield Finding(
-                "large-file", path, f"{len(data) / 1e6:.1f} MB is more than {limit:g} MB (guards.max_file_mb)"
-            )
+        try:
+            size = len(diff.new(change) or b"")
+        except RalphError as error:
+            yield Finding("large-file", path, error.message)
+            return
+        if size > limit * 1_000_000:
+            yield Finding("large-file", path, f"{size / 1e6:.1f} MB is more than {limit:g} MB (guards.max_file_mb)")
 
 
 def _leaves(path: str, target: str) -> bool:

@@ -1,9 +1,10 @@
-"""Guard ``protected``: knowledge, policy, CI, agent settings and gate configuration change only where a person said so."""
+"""Guard ``protected``: knowledge, policy, CI, agent settings and gate configuration change only by a person's word."""
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from ralph.config import Gate
@@ -11,6 +12,7 @@ from ralph.core import globs
 from ralph.domain import Change, Finding
 from ralph.verify.guards import sections
 from ralph.verify.guards.diff import Diff
+from ralph.verify.guards.scope import is_test
 
 KNOWLEDGE_AND_POLICY = ("AGENTS.md", "/ralph.toml", "/tasks.json", "/progress/", "/.ralph")
 CI = (
@@ -102,15 +104,34 @@ _BEHIND_COMMANDS = {
 }
 
 
+_INTERPRETERS = re.compile(r"(?:python|pypy)[\d.]*|(?:ba|da|z)?sh|node|deno|bun|ruby|perl|php|Rscript")
+_READS = re.compile(r"-c|-f|-p|--(?:[a-z-]*config(?:-file)?|rcfile|ini|file|makefile|project|tsconfig|settings)")
+
+
 def gate_configuration(gates: Sequence[Gate], tracked: Collection[str]) -> tuple[str, ...]:
-    """Tracked paths that gate commands run or read: a script, a file they name, the Makefile behind ``make``."""
+    """Tracked paths that gate commands run or are configured by: a script, a ``--config`` file, make's Makefile."""
     found: set[str] = set()
     for gate in gates:
-        for word in _words(gate.command):
-            wanted = [word.split("=", 1)[-1].removeprefix("./"), *_BEHIND_COMMANDS.get(PurePosixPath(word).name, ())]
-            for path in wanted:
-                found |= {place for place in (path, f"{gate.cwd}/{path}") if place in tracked}
+        for path in _named(_words(gate.command)):
+            plain = path.removeprefix("./")
+            found |= {place for place in (plain, f"{gate.cwd.strip('/')}/{plain}") if place in tracked}
     return tuple(sorted(found))
+
+
+def _named(words: Sequence[str]) -> Iterator[str]:
+    before = ""
+    for word in words:
+        name = PurePosixPath(word).name
+        yield from _BEHIND_COMMANDS.get(name, ())
+        option, _, value = word.partition("=")
+        if value and _READS.fullmatch(option):
+            yield value
+        elif not before or _INTERPRETERS.fullmatch(before) or _READS.fullmatch(before) or word.startswith("./"):
+            yield word
+        if word in ("&&", "||", ";", "|"):
+            before = ""
+        elif not (word.startswith("-") and _INTERPRETERS.fullmatch(before)) or _READS.fullmatch(word):
+            before = name if not word.startswith("-") else word
 
 
 def _words(command: str) -> list[str]:
@@ -123,9 +144,9 @@ def _words(command: str) -> list[str]:
 def findings(diff: Diff, configured: frozenset[str]) -> list[Finding]:
     found: list[Finding] = []
     for change in diff.changes:
-        if globs.matches(_PROTECTED, change.path) or globs.matches(diff.config.guards.protected, change.path):
+        if _is_one_of(_PROTECTED, change.path) or globs.matches(diff.config.guards.protected, change.path):
             found += _unless_allowed(diff, change, "protected", "this path is protected")
-        elif _only_configures(change.path) or _is_gate_file(diff, change.path, configured):
+        elif _is_one_of(GATE_CONFIGURATION, change.path) or _is_gate_file(diff, change.path, configured):
             found += _unless_allowed(diff, change, "config", "this file configures a gate")
         elif changed := sections.changed(change.path, diff.old(change), diff.new(change)):
             which = ", ".join(changed[:6])
@@ -133,15 +154,20 @@ def findings(diff: Diff, configured: frozenset[str]) -> list[Finding]:
     return found
 
 
-def _only_configures(path: str) -> bool:
-    return globs.matches(GATE_CONFIGURATION, path)
+def _is_one_of(patterns: tuple[str, ...], path: str) -> bool:
+    """Also in other case: on some machines it is the same file."""
+    folded = tuple(pattern.casefold() for pattern in patterns)
+    return globs.matches(patterns, path) or globs.matches(folded, path.casefold())
 
 
 def _is_gate_file(diff: Diff, path: str, configured: frozenset[str]) -> bool:
-    """Whether a gate command runs or reads the file; tests and files compared by section are judged elsewhere."""
-    from ralph.verify.guards.scope import is_test
+    """Whether a gate command runs the file or is configured by it, and the person did not give it to the task by name.
 
-    return path in configured and not sections.covers(path) and not is_test(path, diff.config)
+    Tests and files that are compared by section are judged elsewhere.
+    """
+    if path not in configured or path in diff.task.files:
+        return False
+    return not sections.covers(path) and not is_test(path, diff.config)
 
 
 def _unless_allowed(diff: Diff, change: Change, kind: str, message: str) -> list[Finding]:
