@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ralph.config import Config
@@ -11,10 +12,11 @@ from ralph.host.paths import Layout, common_dir
 __all__ = ["Forge", "Proposal", "PullRequest", "make"]
 
 
-def make(config: Config, layout: Layout, repo: Path | None = None) -> Forge:
+def make(config: Config, layout: Layout, repo: Path | None = None, secrets: Mapping[str, str] | None = None) -> Forge:
     """The forge that ``[forge]`` names, for the user's checkout ``repo`` (default: the layout's).
 
-    Raises ForgeError where a token or the repository's name can't be found; nothing is sent yet.
+    ``secrets`` holds variables that were taken out of the environment. Raises ForgeError where a token or the
+    repository's name can't be found; nothing is sent yet.
     """
     if config.forge.kind == "local":
         from ralph.forge.local import LocalForge
@@ -24,7 +26,7 @@ def make(config: Config, layout: Layout, repo: Path | None = None) -> Forge:
 
     forge = config.forge
     name = forge.repository or repository_of(_remote_url(forge.remote, layout, repo))
-    return GithubForge(name, token(forge.token_env, forge.base_url), forge.base_url)
+    return GithubForge(name, token(forge.token_env, forge.base_url, secrets or {}), forge.base_url)
 
 
 def _remote_url(remote: str, layout: Layout, repo: Path | None) -> str:

@@ -9,8 +9,9 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -135,11 +136,15 @@ class GithubForge:
         return self._repository
 
 
-def token(variable: str, base_url: str) -> str:
-    """The token from the environment, else the one ``gh`` is logged in with. Raises ForgeError without either."""
-    value = os.environ.get(variable, "").strip()
-    if value:
-        return value
+def token(variable: str, base_url: str, secrets: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The token from ``secrets`` or the environment, else the one ``gh`` is logged in with.
+
+    Raises ForgeError without any.
+    """
+    for name in (variable, "GH_TOKEN"):
+        value = (secrets.get(name) or os.environ.get(name) or "").strip()
+        if value:
+            return value
     host = urlsplit(base_url).hostname or ""
     command = ["gh", "auth", "token", "--hostname", "github.com" if host == "api.github.com" else host]
     try:

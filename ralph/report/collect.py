@@ -53,7 +53,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
         base_commit=read.text(opened, "base_commit"),
         sandbox=sandbox,
         config_sha256=read.text(opened, "config_sha256"),
-        ralph_version=read.text(opened, "cli"),
+        ralph_version=read.text(opened, "version") or read.text(opened, "cli"),
         agents={name: str(kind) for name, kind in read.table(opened, "agents").items()},
         headline=headline(totals),
         needs=needs(events, tasks, deliveries),

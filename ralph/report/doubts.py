@@ -18,7 +18,7 @@ def doubts(events: Sequence[Event], tasks: Sequence[TaskLine], total: Spend, san
 def _ground(events: Sequence[Event], sandbox: str, ran: bool) -> Iterable[Doubt]:
     if sandbox in ("none", ""):
         yield Doubt("no_sandbox", "No sandbox: agents and gates ran with your own rights.")
-    preflights = [event.data for event in events if event.kind == "preflight"]
+    preflights = [event.data for event in events if event.kind == "preflight"][-1:]
     if not preflights and ran:
         yield Doubt("no_preflight", "The gates were not tried on the base before the night.")
     for data in preflights:

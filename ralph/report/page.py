@@ -146,7 +146,8 @@ class _Writer:
             yield f"- {self.title(task)} ({plural(task.attempts, 'attempt')}): {where}{what}"
         yield from self.cut(failed)
         if failed:
-            yield f"- Try again: {self.ink.code('ralph tasks retry ' + failed[0].id)}"
+            names = " ".join(task.id for task in failed[: self.detail.items])
+            yield f"- Try again: {self.ink.code(f'ralph tasks retry {names}')}"
 
     def _stopped(self) -> Iterator[str]:
         limits = self.report.limits

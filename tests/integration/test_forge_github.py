@@ -264,7 +264,10 @@ def test_no_repository_in_a_remotes_url(url: str) -> None:
 def test_the_token_comes_from_the_environment_or_gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", " one\n")
     assert token("MY_TOKEN", "https://api.github.com") == "one"
+    assert token("MY_TOKEN", "https://api.github.com", {"MY_TOKEN": "three"}) == "three"
     monkeypatch.delenv("MY_TOKEN")
+    monkeypatch.delenv("GH_TOKEN", raising=False)
+    assert token("MY_TOKEN", "https://api.github.com", {"GH_TOKEN": "four"}) == "four"
     gh = tmp_path / "gh"
     gh.write_text('#!/bin/sh\n[ "$*" = "auth token --hostname github.com" ] && echo two\n')
     gh.chmod(0o755)
