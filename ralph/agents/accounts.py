@@ -31,6 +31,9 @@ TOO_LONG = (
 )
 
 
+REFUSED = ("invalid_request_error", "not_found_error")
+
+
 class Kind(StrEnum):
     """What an error calls for."""
 
@@ -89,7 +92,11 @@ def classify(reply: Reply, now: datetime) -> Trouble:
         return _halt(reason)
     if stated and not stated.guessed:
         return Trouble(Kind.RETRY, reason, wait=stated)
-    if status == 413 or (status == 400 and any(text in reply.message.lower() for text in TOO_LONG)):
+    if (
+        status == 413
+        or reply.type == "request_too_large"
+        or (status == 400 and any(text in reply.message.lower() for text in TOO_LONG))
+    ):
         return Trouble(Kind.SHRINK, reason)
     after = retry_after(reply.headers, now)
     final = reply.headers.get("x-should-retry") == "false"
@@ -99,7 +106,7 @@ def classify(reply: Reply, now: datetime) -> Trouble:
         return Trouble(Kind.RETRY, reason, tries=0 if final else 1, base=20.0, after=after)
     if status is None:
         return Trouble(Kind.RETRY, reason, tries=3)
-    if status in (200, 408, 409) or status >= 500:
+    if reply.type not in REFUSED and (status in (200, 408, 409) or status >= 500):
         return Trouble(Kind.RETRY, reason, tries=0 if final else 2, after=after)
     return Trouble(Kind.FAIL, reason)
 

@@ -63,6 +63,9 @@ class ToolProcess(Protocol):
     stdin: IO[bytes]
     stdout: IO[bytes]
 
+    def cause(self) -> Cause | None:
+        """Look at its limits without blocking; one that is passed ends it."""
+
     def close(self) -> Completed:
         """End it, sweep its tree, say how it went."""
 
