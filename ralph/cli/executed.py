@@ -68,7 +68,7 @@ def _inside(what: str, program: str, version: str, sandbox: Sandbox, layout: Lay
 def _run(argv: list[str]) -> tuple[bool, str]:
     """Whether it ended well, and the last line it said."""
     try:
-        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+        done = subprocess.run(argv, capture_output=True, cwd="/", stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
         return False, f"no answer in {PATIENCE:g} s"
     except OSError as error:
