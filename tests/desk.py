@@ -33,7 +33,7 @@ def job(root: Path, prompt: str = "Task: t\nAttempt: 1", **more: object) -> Job:
         "prompt_file": prompt_file,
         "run_dir": run,
         "directory": str(tree),
-        "env": {"PATH": os.environ["PATH"], "HOME": str(root), "LANG": "C.UTF-8", "RALPH_RUN": "0" * 32},
+        "env": {"PATH": os.environ["PATH"], "HOME": str(root), "LANG": "C.UTF-8", "RALPH_RUN": os.urandom(16).hex()},
         "secrets": {"ANTHROPIC_API_KEY": "sk-test-key"},
         "task_id": "t",
         "seconds": 20.0,
