@@ -100,6 +100,19 @@ ONE_BY_ONE = settings(_CLOSED) | {f"GIT_CONFIG_VALUE_{_CLOSED.index('core.fsyncM
 """Environment for a command that writes a few objects: batching costs more than it saves below about five."""
 
 
+FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+"""Options of every fetch: objects and the refs that are named, nothing else."""
+
+
+def upload_pack() -> str:
+    """Program for ``--upload-pack`` on a local repository: its own settings run nothing, any commit may be asked for.
+
+    Owner checks are off: they guard against hooks and settings, which do not count here anyway.
+    """
+    values = ("core.hooksPath=/dev/null", "uploadpack.allowAnySHA1InWant=true", "safe.directory=*")
+    return " ".join(["git", *(f"-c '{value}'" for value in values), "upload-pack"])
+
+
 def identity(name: str, email: str, date: str = "") -> dict[str, str]:
     """Environment that makes ``name <email>`` author and committer, for one call."""
     env = {f"GIT_{who}_{part}": value for who in ("AUTHOR", "COMMITTER") for part, value in _pairs(name, email)}
@@ -122,8 +135,8 @@ class Git:
     ) -> None:
         self.git_dir = git_dir
         self.work_tree = work_tree
-        self._settings = _ALWAYS if user_config else _CLOSED
-        self._env = _QUIET | ({} if user_config else _NOBODY) | settings(self._settings) | {"GIT_DIR": str(git_dir)}
+        self.settings = _ALWAYS if user_config else _CLOSED
+        self._env = _QUIET | ({} if user_config else _NOBODY) | settings(self.settings) | {"GIT_DIR": str(git_dir)}
         self._spared = _FROM_THE_USER if user_config else _HARMLESS
         if work_tree is not None:
             self._env["GIT_WORK_TREE"] = str(work_tree)

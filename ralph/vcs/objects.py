@@ -19,6 +19,8 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 Person = tuple[str, str]
 """Name and email address."""
 
+RALPH: Person = ("ralph", "ralph@localhost")
+
 
 def commit_bytes(
     tree: str, parents: Sequence[str], message: str, author: Person, committer: Person, date: int

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from ralph.domain import Change
 from ralph.errors import GitError
-from ralph.vcs.git import Git, failure, text
-from ralph.vcs.objects import ZERO, Person, blob_id, commit_bytes, read_loose, tree_of, write_commit
+from ralph.vcs.git import FETCH, Git, failure, text, upload_pack
+from ralph.vcs.objects import RALPH, ZERO, Person, blob_id, commit_bytes, read_loose, tree_of, write_commit
 from ralph.vcs.throwaway import ATTRIBUTES
 
 ATTEMPTS = "refs/ralph/attempts/"
-RALPH: Person = ("ralph", "ralph@localhost")
 
 _CONFIG = """\
 [core]
@@ -118,8 +117,7 @@ class Store:
         """Copy a commit with its history from another loop's git directory. Writes objects, no refs."""
         if self._has(commit):
             return
-        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
-        self.git.run("fetch", *quiet, str(other_loop_git_dir), commit)
+        self.git.run("fetch", *FETCH, f"--upload-pack={upload_pack()}", str(other_loop_git_dir), commit)
 
     def ref(self, name: str) -> str | None:
         """Commit id of a ref; None where it does not exist. Reads files, starts no process."""

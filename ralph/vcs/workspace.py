@@ -17,9 +17,9 @@ from ralph.errors import GitError
 from ralph.vcs import throwaway, tree
 from ralph.vcs.git import ONE_BY_ONE, Git, text
 from ralph.vcs.index import GITLINK, NOTHING, Index, has_gitlinks, read_index
-from ralph.vcs.objects import commit_bytes, commit_id
+from ralph.vcs.objects import RALPH, commit_bytes, commit_id
 from ralph.vcs.snapshot import add_everything
-from ralph.vcs.store import RALPH, Store, literal_excludes
+from ralph.vcs.store import Store, literal_excludes
 
 STATE_EXCLUDES = ("/tasks.json", "/progress/", "/.ralph", ".aider*", ".ralph-delete-*")
 """Never part of a change: run state of ralph and of agents."""
