@@ -23,7 +23,7 @@ _CLOCK_SLACK = 0.02
 def gather(planned: PlannedGate, completed: Completed, *, junit: Path, tree: Path, into: Path) -> Path | None:
     """Where ``judge`` finds the gate's report, on the host; None where it left none.
 
-    ``junit`` is the file outside the tree that the command was told; reports inside ``tree`` are copied to the directory
+    ``junit`` is the file outside the tree that the command was told; reports inside ``tree`` are copied to directory
     ``into`` without following a link. Either counts only where it was written after the gate began.
     """
     since = datetime.fromisoformat(completed.started).timestamp() - _CLOCK_SLACK
