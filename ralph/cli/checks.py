@@ -57,7 +57,23 @@ def unsupported(layout: Layout) -> list[tuple[str, str]]:
     """(what, fix) for everything about the repository that ralph can't work with."""
     from ralph.vcs.mirror import Mirror
 
-    return list(Mirror(layout.mirror, layout.repo).unsupported())
+    return [(f"not supported: {what}", _way_out(what)) for what in Mirror(layout.mirror, layout.repo).unsupported()]
+
+
+def _way_out(what: str) -> str:
+    return next((fix for name, fix in _WAYS_OUT.items() if what.startswith(name)), "")
+
+
+_WAYS_OUT = {
+    "shallow": "git fetch --unshallow",
+    "partial": "clone it again without --filter",
+    "sparse": "git sparse-checkout disable",
+    "empty": "make a first commit",
+    "submodules": "run ralph inside the submodule's own repository, or vendor its files",
+    "Git LFS": "keep the files that agents need in git itself",
+    "SHA-256": "use a repository with SHA-1 objects",
+    "reftable": "git refs migrate --ref-format=files",
+}
 
 
 def state_root_problem(layout: Layout) -> list[tuple[str, str]]:
@@ -156,6 +172,18 @@ def configuration(config: Config) -> Iterator[Row]:
         make(config.notify, Path.cwd())
     except RalphError as error:
         yield Row("fail", "notify", error.message, error.hint)
+
+
+def identity(layout: Layout) -> Iterator[Row]:
+    """Whose commits they will be."""
+    from ralph.vcs.user import user_identity
+
+    try:
+        name, email = user_identity(layout.repo)
+    except RalphError as error:
+        yield Row("fail", "author", error.message, error.hint)
+        return
+    yield Row("ok", "author", f"{name} <{email}>")
 
 
 def base(layout: Layout, config: Config) -> Iterator[Row]:

@@ -90,6 +90,7 @@ def _of_the_night(layout: Layout, config: Config) -> Iterator[Row]:
     except RalphError as error:
         yield Row("fail", "tasks.json", error.message, error.hint)
     yield from checks.configuration(config)
+    yield from checks.identity(layout)
     yield from checks.base(layout, config)
     yield from checks.disk(layout, config)
     yield from checks.clock(config)
@@ -112,7 +113,7 @@ def sandbox(config: Config) -> Row:
     if found.sandbox is None:
         fix = 'install bubblewrap, or allow user namespaces; mode = "none" runs without, at your own risk'
         return Row("fail", "sandbox", found.detail, fix)
-    return Row("ok", "sandbox", f"{found.name} starts; {found.detail}" if found.detail else f"{found.name} starts")
+    return Row("ok", "sandbox", found.detail)
 
 
 def _print(row: Row) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ralph.cli.checks import PROGRAMS, Row, program_of
 from ralph.errors import RalphError
 
 if TYPE_CHECKING:
     from ralph.config import Config
-    from ralph.domain import GateResult
+    from ralph.domain import GateResult, Task
+    from ralph.engine.preflight import Preflight
     from ralph.host.paths import Layout
     from ralph.host.sandbox import Sandbox
 
@@ -68,7 +67,9 @@ def _inside(what: str, program: str, version: str, sandbox: Sandbox, layout: Lay
 def _run(argv: list[str]) -> tuple[bool, str]:
     """Whether it ended well, and the last line it said."""
     try:
-        done = subprocess.run(argv, capture_output=True, cwd="/", stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            argv, capture_output=True, cwd="/", stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False
+        )
     except subprocess.TimeoutExpired:
         return False, f"no answer in {PATIENCE:g} s"
     except OSError as error:
@@ -78,30 +79,44 @@ def _run(argv: list[str]) -> tuple[bool, str]:
 
 
 def gates(layout: Layout, config: Config) -> Iterator[Row]:
-    """Gates on the base, outside and inside the sandbox, and the preflight of a night."""
-    if not config.gates:
+    """Each gate on the base as a night would run it; one that does not pass is run outside the sandbox as well."""
+    from ralph.host.sandbox import probe
+    from ralph.memory.tasks import TaskFile
+
+    box = probe(config.sandbox.mode)
+    if not config.gates or box.sandbox is None:
         return
     try:
-        inside = _preflight(layout, config)
-        outside = _preflight(layout, _without_sandbox(config)) if config.sandbox.mode != "none" else inside
+        tasks = [task for task in TaskFile(layout.repo / "tasks.json", layout.good_tasks).load().tasks if _open(task)]
+        inside = _preflight(layout, config, box.name, tasks)
+        bad = [gate.name for gate in inside.gates if gate.verdict.blocks]
+        outside = _preflight(layout, _only(config, bad), "none", []).gates if bad and box.name != "none" else ()
     except RalphError as error:
-        yield Row("fail", "preflight", error.message, error.hint)
+        yield Row("fail", "gates", f"could not be run: {error.message}", error.hint)
         return
-    there = {gate.name: gate for gate in outside.gates}
+    there = {gate.name: gate for gate in outside}
     for gate in inside.gates:
         yield gate_row(gate, there.get(gate.name))
     yield from preflight_rows(inside)
 
 
-def _preflight(layout: Layout, config: Config) -> Any:
+def _preflight(layout: Layout, config: Config, box: str, tasks: Sequence[Task]) -> Preflight:
     from ralph.engine import preflight
+    from ralph.vcs.mirror import Mirror
 
-    found = preflight.run(layout.repo, config, layout)
-    return asyncio.run(found) if inspect.iscoroutine(found) else found
+    mirror = Mirror(layout.mirror, layout.repo)
+    mirror.ensure()
+    return preflight.here(layout, config, mirror.resolve(config.night.base), box, tasks)
 
 
-def _without_sandbox(config: Config) -> Config:
-    return config.model_copy(update={"sandbox": config.sandbox.model_copy(update={"mode": "none"})})
+def _only(config: Config, names: Sequence[str]) -> Config:
+    return config.model_copy(update={"gates": [gate for gate in config.gates if gate.name in names]})
+
+
+def _open(task: Task) -> bool:
+    from ralph.core.states import is_open
+
+    return is_open(task.status)
 
 
 def gate_row(inside: GateResult, outside: GateResult | None) -> Row:
@@ -120,12 +135,21 @@ def gate_row(inside: GateResult, outside: GateResult | None) -> Row:
     return Row("fail", what, f"red on the base: {inside.reason}", "mend the base, or set [night] allow_red_base")
 
 
-def preflight_rows(found: Any) -> Iterator[Row]:
+def preflight_rows(found: Preflight) -> Iterator[Row]:
     """Checks of tasks on the base, and whether a planted fault turns a gate red."""
-    for check in getattr(found, "checks", ()):
-        yield Row("warn", f"task {check.task}", f"`{check.command}`: {check.reason}", "look at the task's `checks`")
-    liveness = getattr(found, "liveness", None)
-    if liveness is not None:
-        well = str(liveness.verdict) == "passed"
-        fix = "" if well else "your gates do not look at the files that tonight's tasks own: add a gate that does"
-        yield Row("ok" if well else "warn", "liveness", liveness.reason, fix)
+    from ralph.domain import Verdict
+
+    for check in found.checks:
+        what = f"task {check.task}"
+        if check.verdict is Verdict.PASSED:
+            said = f"its check `{check.command}` is green before any work: vacuous, or done already"
+            yield Row("warn", what, said, "give it a check that only the work turns green")
+        elif check.verdict is Verdict.NOT_RUN:
+            yield Row("fail", what, f"its check `{check.command}` can't run: {check.reason}", "mend the check")
+    match found.liveness.verdict:
+        case Verdict.PASSED:
+            yield Row("ok", "liveness", found.liveness.reason)
+        case Verdict.FAILED:
+            yield Row("warn", "liveness", found.liveness.reason, "add a gate that looks at this file")
+        case _:
+            yield Row("ok", "liveness", f"not probed: {found.liveness.reason}")

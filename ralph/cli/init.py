@@ -44,7 +44,7 @@ def init(example: bool, agents_md: bool) -> None:
 
     No tracked file is edited: run state is excluded through .git/info/exclude.
     """
-    from ralph.cli.lock import without_daemon
+    from ralph.engine.lock import lock_repository
     from ralph.host.files import own_directory
     from ralph.host.paths import find_repo, layout
     from ralph.verify.detect import detect
@@ -52,7 +52,7 @@ def init(example: bool, agents_md: bool) -> None:
     found = layout(find_repo(Path.cwd()))
     _refuse_what_cannot_work(found)
     own_directory(found.root)
-    with without_daemon(found, "ralph init"):
+    with lock_repository(found):
         detected = detect(found.repo)
         agents = present_agents()
         config = _config_text(found, detected, agents)

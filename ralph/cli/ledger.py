@@ -107,9 +107,9 @@ def clean(dry_run: bool, as_json: bool) -> None:
 
     The ledger, the branches, the pull requests and the reports stay.
     """
-    from ralph.cli.lock import without_daemon
     from ralph.cli.output import emit_json
     from ralph.config import load
+    from ralph.engine.lock import lock_repository
     from ralph.host.paths import find_repo, layout
 
     found = layout(find_repo(Path.cwd()))
@@ -117,7 +117,7 @@ def clean(dry_run: bool, as_json: bool) -> None:
     if dry_run:
         past = _past(found, keep, date.today())
     else:
-        with without_daemon(found, "ralph clean"):
+        with lock_repository(found):
             past = _past(found, keep, date.today())
             _remove(found, keep, past, date.today())
     if as_json:

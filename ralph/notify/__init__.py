@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ralph.config import Notify
@@ -9,9 +10,13 @@ from ralph.notify.base import Notice, Notifier
 
 __all__ = ["Notice", "Notifier", "make"]
 
+_NONE: Mapping[str, str] = {}
 
-def make(config: Notify, directory: Path) -> Notifier:
+
+def make(config: Notify, directory: Path = Path(), secrets: Mapping[str, str] = _NONE) -> Notifier:
     """The notifier of ``[notify]``; a command's first word with a slash is relative to ``directory``.
+
+    ``secrets`` holds values of ``[notify] env`` that were taken out of this process's environment.
 
     Raises ConfigError where URLs are set and Apprise is not installed or does not know one of them.
     """
@@ -19,7 +24,7 @@ def make(config: Notify, directory: Path) -> Notifier:
 
     notifiers: list[Notifier] = []
     if config.command:
-        notifiers.append(CommandNotifier(config.command, directory, config.env))
+        notifiers.append(CommandNotifier(config.command, directory.resolve(), config.env, secrets))
     if config.urls:
         from ralph.notify.apprise import AppriseNotifier
 

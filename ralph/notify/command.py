@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ralph.notify.base import Notice
@@ -28,17 +28,23 @@ class CommandNotifier:
     """Runs ``command`` with title and text on stdin, RALPH_EVENT and RALPH_TITLE in its environment."""
 
     def __init__(
-        self, command: Sequence[str], directory: Path, env: Sequence[str] = (), timeout: float = TIMEOUT
+        self,
+        command: Sequence[str],
+        directory: Path,
+        env: Sequence[str] = (),
+        secrets: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         program = command[0]
         self._argv = [str(directory / program) if "/" in program else program, *command[1:]]
         self._directory = directory
         self._names = [*_PASSED, *env]
+        self._own = {name: value for name, value in (secrets or {}).items() if name in env}
         self._timeout = timeout
 
     def send(self, notice: Notice) -> None:
         env = {name: os.environ[name] for name in self._names if name in os.environ}
-        env |= {"RALPH_EVENT": notice.event, "RALPH_TITLE": notice.title.replace("\0", "")}
+        env |= self._own | {"RALPH_EVENT": notice.event, "RALPH_TITLE": notice.title.replace("\0", "")}
         message = f"{notice.title}\n\n{notice.text}\n".encode(errors="replace")
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
             stdin.write(message)
