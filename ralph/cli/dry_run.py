@@ -19,7 +19,12 @@ def show(where: Layout, as_json: bool) -> None:
     """Print tasks in the order of picking, loops with their agents, and the caps in force."""
     config = load(where.repo / "ralph.toml")
     tasks = TaskFile(where.repo / "tasks.json", where.good_tasks).load().tasks
-    plan = {"tasks": _tasks(tasks, config), "loops": _loops(config), "caps": _caps(config), "gates": _gates(config)}
+    plan: dict[str, Any] = {
+        "tasks": _tasks(tasks, config),
+        "loops": _loops(config),
+        "caps": _caps(config),
+        "gates": _gates(config),
+    }
     if as_json:
         emit_json(plan)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -48,7 +49,11 @@ def _until_end(daemon: subprocess.Popen[bytes], shown: _Follower) -> int:
     from rich.text import Text
 
     with Live(Text("starting"), console=Console(), refresh_per_second=8, transient=True) as live:
-        shown.echo = lambda text: live.console.print(Text(text))
+
+        def above(text: str) -> None:
+            live.console.print(Text(text))
+
+        shown.echo = above
         while (code := daemon.poll()) is None:
             shown.look()
             if found := ask(shown.where.socket, {"command": "status"}):
@@ -69,7 +74,7 @@ class _Follower:
 
     def __init__(self, where: Layout, quiet: bool) -> None:
         self.where, self.quiet = where, quiet
-        self.echo = click.echo
+        self.echo: Callable[[str], None] = click.echo
         self._ledger: Ledger | None = None
         self._last = 0
         if where.ledger.exists():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,8 +51,8 @@ def start(now: bool, once: bool, foreground: bool, dry_run: bool, as_json: bool)
     if once:
         from ralph.cli.follow import follow
 
-        sys.exit(follow(where, _launch(where, "once"), as_json))
-    process = _launch(where, mode)
+        sys.exit(follow(where, launch(where, "once"), as_json))
+    process = launch(where, mode)
     _after_start(where, process.pid, mode, as_json)
 
 
@@ -69,7 +68,7 @@ def _become(where: Layout, mode: str) -> None:
     os.execv(argv[0], argv)
 
 
-def _launch(where: Layout, mode: str) -> subprocess.Popen[bytes]:
+def launch(where: Layout, mode: str) -> subprocess.Popen[bytes]:
     """Start the daemon in a session of its own and wait until it stands. Raises DaemonError with its reason."""
     from ralph.host.files import own_directory
 
@@ -177,8 +176,3 @@ def _command(request: dict[str, object]) -> dict[str, list[str]]:
     if answer is None:
         raise DaemonError("no daemon runs for this repository", "`ralph start --now` starts one")
     return answer
-
-
-def interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Pass a Ctrl-C on to the daemon, which has a session of its own."""
-    process.send_signal(signal.SIGINT)
