@@ -28,8 +28,8 @@ def _ground(events: Sequence[Event], sandbox: str, ran: bool) -> Iterable[Doubt]
             yield Doubt("gates_blind", f"The gates may not look at tonight's files: {reason}")
         for gate in read.rows(data, "gates"):
             if gate.get("verdict") != Verdict.PASSED:
-                name, verdict = read.text(gate, "name"), read.text(gate, "verdict")
-                yield Doubt("red_base", f"Gate {name} was {verdict} on the base: {read.text(gate, 'reason')}")
+                name, verdict = read.text(gate, "name"), read.text(gate, "verdict").replace("_", " ")
+                yield Doubt("red_base", f"Gate {name} did not pass on the base: {verdict}, {read.text(gate, 'reason')}")
         vacuous = [row for row in read.rows(data, "checks") if row.get("verdict") == Verdict.PASSED]
         if vacuous:
             names = _names(read.text(row, "task") for row in vacuous)

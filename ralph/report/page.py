@@ -74,8 +74,15 @@ class _Writer:
                 yield from ("", self.ink.heading(2, title), "", *body)
 
     def title(self, task: TaskLine) -> str:
-        named = f"{self.ink.code(task.id)} {self.ink.words(short(task.title, self.detail.title))}"
+        named = f"{self.name(task.id)} {self.ink.words(short(task.title, self.detail.title))}"
         return named.rstrip()
+
+    def name(self, text: str) -> str:
+        """A branch, a test, an id: whole, unless somebody wrote a story into it."""
+        return self.ink.code(short(text, 4, 160))
+
+    def label(self, text: str) -> str:
+        return self.ink.words(short(text, 3, 80))
 
     def reason(self, text: str) -> str:
         return self.ink.words(short(text, self.detail.reason))
@@ -89,8 +96,8 @@ class _Writer:
         span = f"{clock(report.started)} to {clock(report.ended)} UTC, {duration(report.seconds)}"
         running = f"Running since {clock(report.started)} UTC, {duration(report.seconds)} so far"
         ended = f" Ended: {self.reason(report.reason)}." if report.reason else ""
-        base = f"base {self.ink.code(report.base or '?')} at {self.ink.code(report.base_commit[:10] or '?')}"
-        sandbox = self.ink.words(report.sandbox or "none")
+        base = f"base {self.name(report.base or '?')} at {self.ink.code(report.base_commit[:10] or '?')}"
+        sandbox = self.label(report.sandbox or "none")
         yield f"{span if report.ended else running}; {base}; sandbox {sandbox}.{ended}"
         yield (
             f"{plural(totals.iterations, 'iteration')}, {plural(totals.commits, 'commit')}, "
@@ -104,7 +111,7 @@ class _Writer:
             seen = f"; first failure {self.ink.code(short(failure.message, self.detail.reason))}" if failure else ""
             why = f": {self.reason(need.why)}" if need.why else ""
             yield f"{position}. {self.ink.strong(short(need.what, self.detail.title + 2))}{why}{seen}"
-            if need.command:
+            if need.command and len(need.command.split()) <= 12:
                 yield f"   Then: {self.ink.code(need.command)}"
         yield from self.cut(self.report.needs)
 
@@ -122,12 +129,12 @@ class _Writer:
 
     def _branch(self, branch: BranchLine) -> str:
         size = f"{plural(branch.commits, 'commit')}, {plural(branch.files, 'file')}"
-        after = f", after {', '.join(self.ink.code(name) for name in branch.after)}" if branch.after else ""
+        after = f", after {', '.join(self.name(name) for name in branch.after)}" if branch.after else ""
         request = branch.pull_request
         if request is None:
-            return f"{self.ink.code(branch.branch)}: {size}{after}, no pull request yet"
-        state = "draft" if request.draft and request.state == "open" else self.ink.words(request.state)
-        return f"{self.ink.code(branch.branch)}: {size}{after}; {state} {self.ink.link(request.url)}"
+            return f"{self.name(branch.branch)}: {size}{after}, no pull request yet"
+        state = "draft" if request.draft and request.state == "open" else self.label(request.state)
+        return f"{self.name(branch.branch)}: {size}{after}; {state} {self.ink.link(request.url)}"
 
     def _landed_task(self, task: TaskLine) -> str:
         gates = ", ".join(self._gate(gate) for gate in task.gates if gate.verdict is not Verdict.NOT_APPLICABLE)
@@ -135,13 +142,13 @@ class _Writer:
         return f"{self.title(task)}: {gates or 'no gate ran'}; {commit}"
 
     def _gate(self, gate: GateLine) -> str:
-        return f"{self.ink.words(gate.name)} {gate_words(gate)}"
+        return f"{self.label(gate.name)} {gate_words(gate)}"
 
     def _failed(self) -> Iterator[str]:
         failed = self.report.of("failed")
         for task in failed[: self.detail.items]:
             failure = task.failure
-            where = f"{self.ink.code(line(failure.where, 100))}: " if failure else ""
+            where = f"{self.name(failure.where)}: " if failure else ""
             what = self.ink.code(short(failure.message, self.detail.reason)) if failure else self.reason(task.reason)
             yield f"- {self.title(task)} ({plural(task.attempts, 'attempt')}): {where}{what}"
         yield from self.cut(failed)
@@ -156,7 +163,7 @@ class _Writer:
         yield from self.cut(limits)
         for wait in self.report.waits[: self.detail.items]:
             spent = f"for {duration(wait.seconds)}" if wait.seconds is not None else "until the end of the night"
-            yield f"- Waited {spent}: {self.ink.words(short(wait.account, 3))}, {self.reason(wait.reason)}"
+            yield f"- Waited {spent}: {self.label(wait.account)}, {self.reason(wait.reason)}"
         yield from self.cut(self.report.waits)
         stopped = self.report.of("unfinished", "not_started", "cancelled")
         for task in stopped[: self.detail.items]:
@@ -167,9 +174,9 @@ class _Writer:
         if limit.text:
             return self.reason(limit.text)
         whose = [name for name in (limit.loop, limit.task) if name and name not in limit.scope.split()]
-        named = f" ({', '.join(self.ink.code(name) for name in whose)})" if whose else ""
+        named = f" ({', '.join(self.name(name) for name in whose)})" if whose else ""
         used = f"{amount(limit.cause, limit.used)} of {amount(limit.cause, limit.cap)}"
-        return f"{self.ink.words(limit.scope)} {self.ink.words(limit.cause)} {used}{named}"
+        return f"{self.label(limit.scope)} {self.label(limit.cause)} {used}{named}"
 
     def _money(self) -> Iterator[str]:
         spend = self.report.totals.spend
@@ -179,9 +186,9 @@ class _Writer:
             f"{spend.output_tokens:,} output."
         )
         for model, part in list(self.report.by_model.items())[:6]:
-            yield f"- {self.ink.words(short(model, 3))}: {part.tokens:,} tokens, {money(part)}"
+            yield f"- {self.label(model)}: {part.tokens:,} tokens, {money(part)}"
         dear = sorted(self.report.tasks, key=lambda task: (-task.spend.tokens, task.id))[:3]
-        costly = [f"{self.ink.code(task.id)} {task.spend.tokens:,}" for task in dear if task.spend.tokens]
+        costly = [f"{self.name(task.id)} {task.spend.tokens:,}" for task in dear if task.spend.tokens]
         if len(self.report.tasks) > 1 and costly:
             yield f"- Most tokens: {', '.join(costly)}"
 
@@ -195,7 +202,7 @@ class _Writer:
     def _ids(self, names: Sequence[str]) -> str:
         most = min(self.detail.items, 8)
         more = f" and {len(names) - most} more" if len(names) > most else ""
-        return f" ({', '.join(self.ink.code(name) for name in names[:most])}{more})" if names else ""
+        return f" ({', '.join(self.name(name) for name in names[:most])}{more})" if names else ""
 
 
 def gate_words(gate: GateLine) -> str:
@@ -246,8 +253,8 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def short(text: str, words: int) -> str:
-    """At most so many words, and seven times as many characters, on one line."""
-    parts = line(text, words * 40).split()
+def short(text: str, words: int, characters: int = 0) -> str:
+    """At most so many words on one line, and nine times as many characters where no other number is given."""
+    parts = line(text, words * 40 + characters).split()
     kept = " ".join(parts[:words])
-    return line(kept if len(parts) <= words else f"{kept} …", words * 9)
+    return line(kept if len(parts) <= words else f"{kept} …", characters or words * 9)

@@ -12,7 +12,7 @@ from ralph.report import read
 from ralph.report.model import Failure, GateLine
 
 _ASSERTION = re.compile(r"\bassert|error\b|exception\b|expected\b|panicked\b|mismatch", re.IGNORECASE)
-_PYTEST_MARGIN = re.compile(r"^(?:E|>)\s+")
+_PYTEST_MARGIN = re.compile(r"^E\s+")
 
 
 def gate_line(event: Event) -> GateLine:
@@ -76,8 +76,13 @@ def _gate_failure(name: str, data: Mapping[str, Any]) -> Failure:
 
 
 def assertion(message: str) -> str:
-    """The line of a failure message that says what was wrong: the first that names an assertion or an error."""
-    lines = [_PYTEST_MARGIN.sub("", line.strip()) for line in message.splitlines() if line.strip()]
+    """The line of a failure message that says what was wrong: the first that names an assertion or an error.
+
+    Where pytest marks lines with ``E``, only those count: they hold the values, the others the source.
+    """
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    marked = [_PYTEST_MARGIN.sub("", line) for line in lines if _PYTEST_MARGIN.match(line)]
+    lines = marked or lines
     return next((line for line in lines if _ASSERTION.search(line)), lines[0] if lines else "")
 
 
