@@ -191,6 +191,22 @@ def test_a_program_that_is_not_there(tmp_path):
     assert result.wait is None
 
 
+def test_inside_a_sandbox_its_program_lies_beside_the_prompt_and_root_may_run_it(tmp_path):
+    inside = tmp_path / "inside" / "bin"
+    inside.mkdir(parents=True)
+    stub = inside / "claude"
+    stub.write_text('#!/bin/sh\necho "sandbox: $IS_SANDBOX"; exit 1\n')
+    stub.chmod(0o755)
+    settings = config.Agent(kind="claude-code", command=["./tools/claude"])
+    agent = ClaudeCode("claude", settings, tmp_path, price=priced)
+    assert agent.binds() == [tmp_path / "tools" / "claude"]
+    work = job(tmp_path, prompt_file=tmp_path / "inside" / "prompt.md")
+    desk = LocalDesk(Path(work.directory), work.run_dir)
+    result = agent.run(work, desk)
+    desk.close()
+    assert result.error == "exit 1 without a result: sandbox:" + (" 1" if os.geteuid() == 0 else "")
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
