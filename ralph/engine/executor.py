@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -75,7 +76,7 @@ class Link:
             return
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        loop.add_reader(self.pidfd, lambda: done.done() or done.set_result(None))
+        loop.add_reader(self.pidfd, _settle, done)
         try:
             await done
         finally:
@@ -130,8 +131,8 @@ class ForkedExecutor:
     async def close(self) -> None:
         from multiprocessing import forkserver
 
-        server = forkserver._forkserver  # type: ignore[attr-defined]
-        await asyncio.to_thread(server._stop)
+        stop: Callable[[], None] = getattr(forkserver._forkserver, "_stop")  # noqa: B009 - private, and so untyped
+        await asyncio.to_thread(stop)
 
 
 class SpawnedExecutor:
@@ -165,6 +166,11 @@ class _Handed:
         from multiprocessing.reduction import DupFd
 
         return _received, (DupFd(self.fd),)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _received(handed: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from ralph.core.globs import matches
@@ -79,7 +80,7 @@ class Keeper:
             tail = log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
             raise RalphError(f"[workspace] setup failed with exit code {done.exit_code}: {tail}", "run it by hand")
 
-    def mount_points(self, kept: dict[str, Path]) -> None:
+    def mount_points(self, kept: Mapping[str, Path]) -> None:
         """A place in the tree for each folder: an empty directory to bind over, or a link without a sandbox."""
         for name, host in kept.items():
             here = self.place.tree / name

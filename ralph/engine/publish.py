@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ralph.domain import Task
 from ralph.engine import opening
 from ralph.engine.faults import point
 from ralph.engine.night import LoopState, Night
-from ralph.errors import RalphError
+from ralph.errors import GitError, RalphError
 from ralph.forge.base import Forge, Proposal
-from ralph.vcs import delivery
+from ralph.vcs import delivery, user
+
+NOTES = "refs/notes/ralph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +74,32 @@ class Publisher:
         await asyncio.to_thread(delivery.write_note, night.layout.repo, parcel.commit, _note(night, parcel))
         point("noted")
         if night.config.forge.kind != "local":
-            await self._push(branch, parcel.commit, where)
+            await self._push(loop, branch, parcel.commit, where)
         await self._propose(loop, branch, parcel)
         point("proposed")
 
-    async def _push(self, branch: str, commit: str, where: dict[str, str]) -> None:
-        night = self._night
-        remote = night.config.forge.remote
-        await asyncio.to_thread(delivery.push, night.layout.repo, remote, branch, commit, night.pushed.get(branch))
+    async def _push(self, loop: LoopState, branch: str, commit: str, where: dict[str, str]) -> None:
+        night, remote = self._night, self._night.config.forge.remote
+        git_dir = loop.workspace.git_dir
+        url = await asyncio.to_thread(user.remote_url, night.layout.repo, remote)
+        expected = night.pushed.get(branch)
+        if expected is None:
+            expected = await asyncio.to_thread(delivery.remote_branch, night.layout.repo, git_dir, url, branch)
+        done = await asyncio.to_thread(delivery.push, night.layout.repo, git_dir, url, branch, commit, expected)
+        if done.how == "rejected":
+            raise GitError(f"push of {branch} to {remote} was refused: {done.detail}", "look at the branch there")
         night.pushed[branch] = commit
         if night.config.forge.push_notes:
-            await asyncio.to_thread(delivery.push_notes, night.layout.repo, remote)
+            await self._push_notes(git_dir, url)
         night.record("delivered", {"branch": branch, "commit": commit, "how": "pushed", "detail": remote}, **where)
+
+    async def _push_notes(self, git_dir: Path, url: str) -> None:
+        """Push refs/notes/ralph from the user's repository, where the notes are."""
+        repo = self._night.layout.repo
+        head = await asyncio.to_thread(delivery.existing_branch, repo, NOTES)
+        there = await asyncio.to_thread(delivery.remote_branch, repo, git_dir, url, NOTES)
+        if head and head != there:
+            await asyncio.to_thread(delivery.push, repo, user.git_dirs(repo)[1], url, NOTES, head, there)
 
     async def _propose(self, loop: LoopState, branch: str, parcel: _Parcel) -> None:
         from ralph.forge.body import compose

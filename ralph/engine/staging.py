@@ -28,7 +28,7 @@ from ralph.host.files import own_directory, write_atomic
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Ledger
 from ralph.memory.tasks import TaskFile
-from ralph.vcs import delivery
+from ralph.vcs import delivery, user
 from ralph.vcs.mirror import Mirror
 from ralph.vcs.workspace import Workspace
 
@@ -41,7 +41,7 @@ def take_secrets(config: Config) -> dict[str, str]:
 
     The fork server and every child inherit what is left, so no key stands in any /proc/<pid>/environ but ours.
     """
-    wanted = {config.forge.token_env, "GH_TOKEN"}
+    wanted = {config.forge.token_env, "GH_TOKEN", *config.notify.env}
     for agent in config.agents.values():
         wanted.update(agents.secret_names(agent), agent.env)
     found = {name: os.environ[name] for name in sorted(wanted) if os.environ.get(name)}
@@ -86,14 +86,14 @@ async def stage(
         executor=executor,
         sandbox=probe.sandbox,
         mirror=mirror,
-        notifier=notify.make(config.notify),
+        notifier=notify.make(config.notify, where.repo, secrets),
         base=base,
         occurrence=occurrence,
         secrets=secrets,
         budget=Budget(config, ledger.events(kinds=("began", "reserved", "settled", "agent_ended", "task")), id),
-        author=delivery.user_identity(where.repo),
+        author=user.user_identity(where.repo),
         rows=tasks.tasks,
-        tracked=mirror.paths(base),
+        tracked=[path for _, _, path in mirror.list_tree(base)],
     )
     text = freeze(config)
     own_directory(where.nights)
@@ -117,7 +117,7 @@ def _check(config: Config) -> None:
     capped = config.limits.strict_dollars and any(
         (config.limits.iteration_dollars, config.limits.task_dollars, config.limits.night_dollars)
     )
-    unmetered = [name for name, agent in config.agents.items() if not agents.metered(agent)]
+    unmetered = [name for name, agent in config.agents.items() if not agents.metered(agent, config.prices)]
     if capped and unmetered:
         what = f"strict_dollars is set, but nobody can count the dollars of: {', '.join(unmetered)}"
         raise ConfigError(what, "take the agent out of [routes], or set strict_dollars = false")
@@ -161,7 +161,7 @@ def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:
             "sandbox": sandbox_name,
             "config_sha256": hashlib.sha256(frozen.encode()).hexdigest(),
             "occurrence": night.occurrence,
-            "unmetered": [name for name, agent in config.agents.items() if not agents.metered(agent)],
+            "unmetered": [name for name, agent in config.agents.items() if not agents.metered(agent, config.prices)],
             "version": ralph.__version__,
         },
     )
@@ -229,7 +229,7 @@ def _head(night: Night, pulls: Forge, name: str, workspace: Workspace) -> str:
     merged = workspace.contains(night.base, current)
     if (found is None and theirs is None) or (found and found.state != "open") or merged:
         if not merged:
-            delivery.attic(night.layout.repo, f"ralph/{name}", current, workspace.git_dir)
+            delivery.attic(night.layout.repo, ref, current)
         _start_at(workspace, ref, night.base, old)
         return night.base
     head = _with_base(night, workspace, name, current)

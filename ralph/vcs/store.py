@@ -16,6 +16,7 @@ from ralph.domain import Change
 from ralph.errors import GitError
 from ralph.vcs.git import FETCH, Git, failure, text, upload_pack
 from ralph.vcs.objects import RALPH, ZERO, Person, blob_id, commit_bytes, read_loose, tree_of, write_commit
+from ralph.vcs.reading import Reading
 from ralph.vcs.throwaway import ATTRIBUTES
 
 ATTEMPTS = "refs/ralph/attempts/"
@@ -34,7 +35,7 @@ _CONFIG = """\
 """
 
 
-class Store:
+class Store(Reading):
     """Objects and refs of one loop. ``git_dir`` borrows the objects of the bare repository ``mirror``."""
 
     def __init__(self, git_dir: Path, mirror: Path) -> None:
@@ -131,7 +132,7 @@ class Store:
 
         ``old`` is forty zeros for a ref that must not exist yet. True also where the ref is at ``new`` already.
         """
-        args = ("update-ref", ref, new, old)
+        args = ("update-ref", ref, new, old := old or ZERO)
         code, _, err = self.git.status(*args)
         if code == 0:
             return True
