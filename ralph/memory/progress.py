@@ -89,7 +89,8 @@ def render(entry: Entry) -> str:
         more = f" and {len(entry.paths) - 8} more" if len(entry.paths) > 8 else ""
         lines.append(f"- Changed: {shown}{more}")
     if entry.handoff:
-        lines += ["- Left for the next, in the agent's words:", "", inert.fenced(entry.handoff, _NOTE_LIMIT)]
+        note = inert.visible(entry.handoff).replace("<!--", "<! --")  # else it could forge the markers of an entry
+        lines += ["- Left for the next, in the agent's words:", "", inert.fenced(note, _NOTE_LIMIT)]
     return "\n".join([*lines, "", _end(entry.iteration), ""])
 
 
