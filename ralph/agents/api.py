@@ -6,20 +6,16 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from ralph import config
 from ralph.agents.api_session import Session
 from ralph.agents.base import Desk, Job
+from ralph.agents.program import Clock, utc_now
 from ralph.core.secrets import Redactor
 from ralph.domain import AgentResult, Wait
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class ApiAgent:
     prices: Mapping[str, config.Price] = field(default_factory=dict)
     redactor: Redactor | None = None
     patience: Patience = Patience()
-    now: Callable[[], datetime] = utc_now
+    now: Clock = utc_now
     chance: Callable[[], float] = random.random
 
     @property
