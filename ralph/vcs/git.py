@@ -85,7 +85,9 @@ _NOBODY = {
     "GIT_COMMITTER_EMAIL": "ralph@localhost",
 }
 _HARMLESS = re.compile(r"GIT_(SSL_|PROXY_SSL_|HTTP_)")
-_FROM_THE_USER = re.compile(_HARMLESS.pattern + r"|GIT_(SSH|SSH_COMMAND|SSH_VARIANT|CONFIG_GLOBAL|CONFIG_SYSTEM)$")
+_FROM_THE_USER = re.compile(
+    _HARMLESS.pattern + r"|GIT_(SSH|SSH_COMMAND|SSH_VARIANT|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM)$"
+)
 
 
 def settings(values: Sequence[str]) -> dict[str, str]:

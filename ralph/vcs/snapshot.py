@@ -14,7 +14,8 @@ from ralph.vcs.objects import EMPTY_TREE
 
 _NO_COMMIT = re.compile(rb"error: '([^\0]+?)/' does not have a commit checked out\n")
 _BAD_NAME = re.compile(rb"error: invalid path '([^\0]+?)'\nerror: unable to add '[^\0]+?' to index\n")
-_TOO_DEEP = re.compile(rb"warning: could not open directory '([^\0]+?)': File name too long\n")
+_TOO_DEEP = re.compile(rb"warning: could not open directory '([^'\n]{1000,})[^\n]*\n?")
+_KEPT = re.compile(rb"The following paths are ignored by one of your \.gitignore files:\n(?:(?!hint:)[^\n]+\n)+")
 _HARMLESS = re.compile(rb"(warning|hint):[^\n]*\n?")
 
 
@@ -38,17 +39,18 @@ def add_everything(git: Git, root: Path, index: Path, keep: Sequence[str]) -> tu
     nested = [match.group(1) for match in _NO_COMMIT.finditer(err)]
     names = [match.group(1) for match in _BAD_NAME.finditer(err)]
     deep = [match.group(1) for match in _TOO_DEEP.finditer(err)]
+    kept = _KEPT.search(err)
     rest = err
-    for pattern in (_NO_COMMIT, _BAD_NAME, _TOO_DEEP, _HARMLESS):
+    for pattern in (_KEPT, _NO_COMMIT, _BAD_NAME, _TOO_DEEP, _HARMLESS):
         rest = pattern.sub(b"", rest)
-    if rest.strip() or b"Permission denied" in err or (code != 0 and not nested and not names):
+    if rest.strip() or b"Permission denied" in err or (code != 0 and not (nested or names or kept)):
         raise failure(tuple(args), code, rest or err)
     if nested:
         rows = b"".join(b"160000 %s\t%s\0" % (EMPTY_TREE.encode(), path) for path in nested)
         git.run("update-index", "-z", "--index-info", input=rows)
     return (
         *(_finding("unstorable-name", path, "git refuses this name") for path in names),
-        *(_finding("too-deep", path, "the path is too long") for path in deep),
+        *(_finding("too-deep", path[:200], "the path is too long") for path in deep),
         *(_finding("nested-repository", path, "a repository inside the work tree") for path in _links(index)),
     )
 
