@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ralph.config import Config
 from ralph.domain import IterationSpec
+from ralph.host.files import own_directory
 from ralph.host.sandbox import Jail, Sandbox
 
 INSIDE = Path("/run/ralph")
@@ -24,6 +25,12 @@ class Place:
     spec: IterationSpec
     config: Config
     sandbox: Sandbox
+
+    def make(self) -> None:
+        """Make the directories; the run directory carries the mark that lets `ralph clean` remove it."""
+        own_directory(self.run)
+        for folder in (self.notes, self.home, self.tmp):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
     def run(self) -> Path:

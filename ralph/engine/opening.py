@@ -14,6 +14,7 @@ from ralph.engine.messages import Ready, adapter
 from ralph.engine.night import LoopState, Night
 from ralph.engine.words import merge_message
 from ralph.errors import RalphError
+from ralph.memory.progress import tail
 
 FIRST_PORT = 20_000
 PORTS_PER_LOOP = 100
@@ -218,6 +219,4 @@ def _shared(night: Night, loop: LoopState, task: Task) -> tuple[str, ...]:
 
 
 def _progress_tail(night: Night) -> str:
-    from ralph.memory import progress
-
-    return progress.tail(night.layout.repo / "progress", 4000)
+    return tail(night.layout.repo / "progress", 4000)

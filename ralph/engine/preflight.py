@@ -102,8 +102,7 @@ class Preflight:
         return lines
 
     def as_data(self) -> dict[str, Any]:
-        data: dict[str, Any] = plain(self)
-        return data
+        return dict(plain(self))
 
 
 async def remote(
@@ -120,7 +119,7 @@ async def remote(
     spec = spec_for(where, config, night, base, box, tasks)
     for event in ledger.events(kinds=("preflight",)):
         if event.data.get("key") == spec.key:
-            return adapter(Preflight).validate_python(event.data)
+            return _read(event.data)
     link = await executor.start()
     try:
         hello = await link.hear()
@@ -129,12 +128,17 @@ async def remote(
         link.tell(Check(spec.spec, spec.key, tuple(tasks)))
         while (message := await link.hear()) is not None:
             if isinstance(message, Checked):
-                return adapter(Preflight).validate_python(message.found)
+                return _read(message.found)
             if isinstance(message, Broken):
                 raise RalphError(f"the preflight broke: {message.reason}", message.detail[-300:])
         raise RalphError("the preflight's worker died", "see `ralph logs --daemon`")
     finally:
         await link.close()
+
+
+def _read(data: dict[str, Any]) -> Preflight:
+    found: Preflight = adapter(Preflight).validate_python(data)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class Question:
 
 def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tasks: Sequence[Task]) -> Question:
     """The pseudo iteration in which the preflight runs."""
-    own_directory(where.root / NAME)
+    own_directory(where.root / NAME / "loop")
     own_directory(where.nights)
     frozen = where.frozen(night)
     if not frozen.exists():
@@ -192,10 +196,7 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], lifeline: int,
 
     config = load(Path(spec.config))
     place = Place(spec, config, sandbox.make(spec.sandbox))
-    for folder in (place.loop, place.run):
-        own_directory(folder)
-    for folder in (place.notes, place.home, place.tmp):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place.make()
     workspace = Workspace(place.loop, Path(spec.mirror))
     workspace.create(spec.head)
     with Shim.start(lifeline, spec.tag) as shim:
@@ -208,7 +209,7 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], lifeline: int,
         checks = _checks(bench, tasks, tree, kept)
         liveness = Liveness(Verdict.NOT_RUN, "no gate is green on the base")
         if any(gate.verdict is Verdict.PASSED for gate in gates):
-            liveness = _probe(bench, tasks, tree, kept, gates)
+            liveness = _probe(bench, tasks, kept, gates)
         workspace.prepare(spec.head)
     return Preflight(key, tree, gates, checks, liveness)
 
@@ -225,9 +226,7 @@ def _checks(bench: Bench, tasks: Sequence[Task], tree: str, kept: dict[str, Path
     return tuple(found)
 
 
-def _probe(
-    bench: Bench, tasks: Sequence[Task], tree: str, kept: dict[str, Path], gates: Sequence[GateResult]
-) -> Liveness:
+def _probe(bench: Bench, tasks: Sequence[Task], kept: dict[str, Path], gates: Sequence[GateResult]) -> Liveness:
     """Plant a fault in a file that tonight's tasks own; a gate that was green must turn red."""
     target = _target(bench, tasks)
     if target is None:

@@ -26,7 +26,7 @@ from ralph.engine.validate import Bench, check_diff, red_merge, run_gates
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.alive import boot_id, create_time, lock_workspace, own_memory, set_worker_protection
-from ralph.host.files import own_directory, read_beneath
+from ralph.host.files import read_beneath
 from ralph.host.process import Shim
 from ralph.memory.knowledge import parse_reflection
 from ralph.vcs.workspace import Workspace
@@ -93,9 +93,7 @@ class Worker:
         self.place = Place(spec, self.config, sandbox.make(spec.sandbox))
         self.redactor = Redactor(secrets.values())
         self.seconds: dict[str, float] = {}
-        for folder in (self.place.run, self.place.notes, self.place.home, self.place.tmp):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        own_directory(self.place.run)
+        self.place.make()
         self.shim = Shim.start(lifeline, spec.tag)
         self.workspace = Workspace(self.place.loop, Path(spec.mirror))
         self.keeper = Keeper(self.place, self.shim, self.workspace)
