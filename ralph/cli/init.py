@@ -52,6 +52,7 @@ def init(example: bool, agents_md: bool) -> None:
     found = layout(find_repo(Path.cwd()))
     _refuse_what_cannot_work(found)
     own_directory(found.root)
+    fresh = not (found.repo / "ralph.toml").exists()
     with lock_repository(found):
         detected = detect(found.repo)
         agents = present_agents()
@@ -66,7 +67,10 @@ def init(example: bool, agents_md: bool) -> None:
         ):
             if line:
                 click.echo(line)
-    _next_step(found, detected, agents)
+    click.echo("\nNext:")
+    steps = _first_steps(found, detected, agents) if fresh else ()
+    for number, step in enumerate([*steps, *LAST_STEPS], start=1):
+        click.echo(f"  {number}. {step}")
 
 
 def present_agents() -> dict[str, dict[str, Any]]:
@@ -164,13 +168,8 @@ def _link(layout: Layout) -> str:
     return f"linked .ralph to {layout.root}"
 
 
-def _next_step(layout: Layout, detected: Detected, agents: dict[str, dict[str, Any]]) -> None:
-    click.echo("\nNext:")
-    for number, step in enumerate(_steps(layout, detected, agents), start=1):
-        click.echo(f"  {number}. {step}")
-
-
-def _steps(layout: Layout, detected: Detected, agents: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _first_steps(layout: Layout, detected: Detected, agents: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What a person decides once."""
     if not detected.gates:
         yield "add a gate to ralph.toml: without one nothing is committed"
     if not agents:
@@ -178,9 +177,9 @@ def _steps(layout: Layout, detected: Detected, agents: dict[str, dict[str, Any]]
     if not (layout.repo / "AGENTS.md").exists():
         yield "if you like, `ralph init --agents-md`: what every agent should know about this project"
     yield "git add ralph.toml && git commit -m 'Add ralph.toml'"
-    yield "ralph doctor"
-    yield "ralph tasks add 'What to do' (or edit tasks.json), then `ralph start`"
 
+
+LAST_STEPS = ("ralph doctor", "ralph tasks add 'What to do' (or edit tasks.json), then `ralph start`")
 
 EXAMPLE = {
     "id": "readme-development",
