@@ -31,7 +31,7 @@ def findings(diff: Diff) -> list[Finding]:
 
 
 def _of_path(path: str) -> Iterator[Finding]:
-    shown = spelled(path)
+    shown = spelled(path).replace("\n", "<U+000A>")
     if _CONTROL.search(path):
         yield Finding("control-character", shown, "the name has control or invisible characters")
     parts = path.split("/")

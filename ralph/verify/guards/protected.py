@@ -120,7 +120,7 @@ def gate_configuration(gates: Sequence[Gate], tracked: Collection[str]) -> tuple
 
 def _named(words: Sequence[str]) -> Iterator[str]:
     before = ""
-    for word in words:
+    for word in (word for at, word in enumerate(words) if not at or words[at - 1] not in ("-X", "-W")):
         name = PurePosixPath(word).name
         yield from _BEHIND_COMMANDS.get(name, ())
         option, _, value = word.partition("=")

@@ -125,7 +125,7 @@ def _is_plain_function(node: ast.stmt) -> bool:
     """A fixture, or a function that tests call: nothing that pytest calls by its name."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("pytest_"):
         return False
-    return all(re.match(r"(?:pytest(?:_asyncio)?\.)?fixture", ast.unparse(one)) for one in node.decorator_list)
+    return all(re.match(r"(?:pytest(?:_asyncio)?\.)?fixture\b", ast.unparse(one)) for one in node.decorator_list)
 
 
 _READERS: dict[str, Callable[[str], Parts]] = {
