@@ -38,7 +38,7 @@ def compose(
 
 
 def title(told: Story) -> str:
-    names = [inert.quiet(inert.line(landed.title or landed.id)) for landed in told.landed]
+    names = [inert.quiet(inert.line(landed.title) or landed.id) for landed in told.landed]
     if not names:
         return inert.line(told.branch, MOST_TITLE)
     counted = f"{len(names)} tasks: " if len(names) > 1 else ""

@@ -121,6 +121,12 @@ def links(text: str) -> list[str]:
 
 def everything_says(night: RecordedNight, text: str, tasks: int = 20) -> NightReport:
     """A night in which every text that others wrote is ``text``."""
+    with night.ledger.together():
+        record_everything(night, text, tasks)
+    return report.collect(night.ledger, night.night)
+
+
+def record_everything(night: RecordedNight, text: str, tasks: int) -> None:
     outcomes = ["landed", "failed", "needs_human", "pending"]
     for n in range(tasks):
         loop, outcome = f"loop-{n % 5}", outcomes[n % 4]
@@ -142,7 +148,6 @@ def everything_says(night: RecordedNight, text: str, tasks: int = 20) -> NightRe
     night.row("delivery_failed", branch=f"ralph/{text}", reason=text)
     night.row("pull_request", branch="ralph/loop-2", number=1, url=text, state=text, draft=False)
     night.ends(text)
-    return report.collect(night.ledger, night.night)
 
 
 def check_inert(found: NightReport) -> None:
