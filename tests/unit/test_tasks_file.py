@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import pytest
 from ralph.domain import Status, TaskResult
 from ralph.errors import TasksError
 from ralph.host.files import own_directory
+from ralph.memory.file_lock import held
 from ralph.memory.file_swap import replace_if
 from ralph.memory.tasks import TaskFile, View, blocked
 
@@ -270,6 +273,23 @@ def test_a_sync_without_news_is_quick(file: TaskFile) -> None:
     for _ in range(100):
         file.sync(view)
     assert (time.perf_counter() - started) / 100 < 0.001
+
+
+def test_a_lock_that_somebody_keeps_is_named(tmp_path: Path) -> None:
+    lock = tmp_path / "tasks.lock"
+    holder = (
+        "import sys; from pathlib import Path; from ralph.memory.file_lock import held\n"
+        "with held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", holder, str(lock)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(TasksError, match="another ralph command holds"), held(lock, 0.05):
+            pass
+        other.kill()
+    with held(lock, 5), pytest.raises(TasksError, match="another"), held(lock, 0.01):
+        pass
 
 
 def test_a_displaced_save_is_put_back(tmp_path: Path) -> None:
