@@ -53,6 +53,18 @@ def _about(event: Event) -> str:
             return f"{data['name']} {data['verdict']} {data.get('reason', '')}"
         case "committed":
             return f"{data['commit'][:12]} on {data['branch'].removeprefix('refs/heads/')}"
+        case "task":
+            return data["status"].replace("_", " ") + (f": {data['reason']}" if data.get("reason") else "")
+        case "pull_request":
+            return f"{data['branch']} #{data['number']} {data['state']}: {data['url']}"
+        case "reassigned":
+            return f"from {data['from']} to {data['to']}: {data['reason']}"
+        case "limit":
+            return f"{data['scope']} {data['cause']}: {data['used']:g} of {data['cap']:g}"
+        case "warning":
+            return str(data["text"])
+        case "night_started":
+            return f"{data['occurrence']}, base {data['base']} at {data['base_commit'][:12]}, sandbox {data['sandbox']}"
         case "agent_ended":
             return data.get("error") or f"after {data.get('seconds', 0):.1f} s"
         case "preflight":

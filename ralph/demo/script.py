@@ -148,7 +148,7 @@ def note(surprised: str, pattern: str, handoff: str) -> str:
     )
 
 
-def work(module: str, source: str, test: str, **more: str) -> list[dict]:
+def work(module: str, source: str, test: str, **more: str) -> list[dict[str, object]]:
     """Look around, write a module and its test, leave the notes."""
     files = {f"wordkit/{module}.py": source, f"tests/test_{module}.py": test}
     leave = note(more.get("surprised", "nothing"), more.get("pattern", "none"), more.get("handoff", "done"))
@@ -181,7 +181,10 @@ SCRIPT = {
             work("duration", DURATION.format(hour=360), DURATION_TEST),
             work("duration", DURATION.format(hour=3600), DURATION_TEST, surprised="an hour has 3600 seconds"),
         ],
-        "roman": [work("roman", ROMAN, ROMAN_TEST)],
+        "roman": [
+            work("roman", ROMAN.replace("A number", f"Try {n}: a number"), ROMAN_TEST, surprised="the test is strict")
+            for n in range(1, 9)
+        ],
         "titles": [
             [{"text": "I looked at it: titles are implemented already, all tests pass. <promise>COMPLETE</promise>"}],
             [{"text": "As I said, there is nothing to do. <promise>COMPLETE</promise>"}],
@@ -196,7 +199,7 @@ SCRIPT = {
                 {"text": "Everything is green."},
             ],
             [
-                {"text": "The test stays as it was.", "run": ["git checkout -q -- tests/test_count.py"]},
+                {"text": "The test stays as it was.", "run": ["git checkout -q HEAD -- tests/test_count.py"]},
                 {"text": "One pass.", "write": {"wordkit/count.py": COUNT}},
                 {"text": "Done."},
             ],

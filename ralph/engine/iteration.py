@@ -216,6 +216,7 @@ class Driver:
             return
         if hit:
             cause = hit.cause.cause
+            self.loop.denied = hit
             self._limit(hit)
             link.tell(messages.Granted(ask.id, False, str(hit), cause))
             return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ralph.config import Config
 from ralph.config.schema import Loop as LoopConfig
 from ralph.core import claims, pick
+from ralph.core.limits import Hit
 from ralph.core.pick import Idle, Pick, Scene
 from ralph.core.retry import first_agent
 from ralph.domain import Cause, Status, Task, Wait
@@ -55,6 +56,8 @@ class LoopState:
     link: Link | None = None
     spare: asyncio.Task[Link] | None = None
     """A worker started ahead of need, while the agent of the present iteration is at work."""
+    denied: Hit | None = None
+    """The cap at which the present iteration was refused budget."""
     said: str = ""
     """The last warning, so that it is not repeated each minute."""
     over: bool = False

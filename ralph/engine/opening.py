@@ -99,7 +99,7 @@ def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str) -
         "tag": spec.tag,
     }
     night.record("began", began, loop=loop.name, task=spec.task.id, iteration=spec.iteration)
-    loop.iteration, loop.agent = spec.iteration, spec.agent
+    loop.iteration, loop.agent, loop.denied = spec.iteration, spec.agent, None
     loop.at("prepare")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ralph.core import retry
 from ralph.core.limits import Hit
 from ralph.core.retry import Action, Next
@@ -68,25 +70,31 @@ def _limits(night: Night, loop: LoopState, ended: Ended) -> None:
     if ended.result.agent.cause in (Cause.TIMEOUT, Cause.STALL, Cause.OUTPUT, Cause.MEMORY):
         data = {"scope": "iteration", "cause": ended.result.agent.cause.value, "cap": 0, "used": 0}
         night.record("limit", data, loop=loop.name, task=ended.task.id, iteration=ended.iteration)
-    task_hit = night.budget.standing(f"task {ended.task.id}")
-    open_still = night.board.state(ended.task.id).status is Status.PENDING
-    if task_hit and open_still:
+    refused = loop.denied.scope.split()[0] if loop.denied else ""
+    if (hit := _standing(night, loop, refused == "task", f"task {ended.task.id}")) and _is_open(night, ended.task.id):
         night.parked.add(ended.task.id)
-        night.record("limit", hit_data("task", task_hit), loop=loop.name, task=ended.task.id)
-    if hit := night.budget.standing(f"role {ended.task.role}"):
+        night.record("limit", hit_data("task", hit), loop=loop.name, task=ended.task.id)
+    if hit := _standing(night, loop, refused == "role", f"role {ended.task.role}"):
         night.pause_role(ended.task.role, str(hit))
         night.record("limit", hit_data("role", hit), loop=loop.name)
-    if hit := night.budget.standing(f"loop {loop.name}"):
+    if hit := _standing(night, loop, refused == "loop", f"loop {loop.name}"):
         night.record("limit", hit_data("loop", hit), loop=loop.name)
         night.pause(loop, f"limit: {hit}")
-    night_hit(night)
+    night_hit(night, loop.denied if refused == "night" else None)
 
 
-def night_hit(night: Night) -> None:
-    """Stop picking when the night's own budget is nearly used."""
-    import time
+def _standing(night: Night, loop: LoopState, refused: bool, scope: str) -> Hit | None:
+    """The scope's cap that was refused, or of which the share ``pause_at`` is used."""
+    return loop.denied if refused else night.budget.standing(scope)
 
-    hit = night.budget.standing("night") or night.budget.night_seconds(time.monotonic() - night.started)
+
+def _is_open(night: Night, task: str) -> bool:
+    return night.board.state(task).status is Status.PENDING
+
+
+def night_hit(night: Night, refused: Hit | None = None) -> None:
+    """Stop picking when the night's own budget is nearly used, or refused a call."""
+    hit = refused or night.budget.standing("night") or night.budget.night_seconds(time.monotonic() - night.started)
     if hit and not night.draining:
         night.draining = f"limit: {hit}"
         night.record("limit", hit_data("night", hit))
