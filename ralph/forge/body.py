@@ -161,7 +161,8 @@ def _by_exit_code(ran: Ran) -> bool:
 
 
 def _again(told: Story, config: Config) -> str:
-    commands = [f"git fetch origin && git switch --detach {told.landed[-1].commit}"] if told.landed else []
+    fetch = "" if config.forge.kind == "local" else f"git fetch {shlex.quote(config.forge.remote)} && "
+    commands = [f"{fetch}git switch --detach {told.landed[-1].commit}"] if told.landed else []
     commands += [config.workspace.setup] if config.workspace.setup else []
     commands += [_gate_command(gate.command, gate.cwd) for gate in config.gates]
     if not config.gates:

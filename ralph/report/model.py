@@ -118,10 +118,10 @@ class DeliveryLine:
 
     branch: str
     how: str
-    """ref or parked; pushed where only the remote was told; empty: never delivered."""
+    """ref, unchanged or parked; pushed where only the remote was told; empty: never delivered."""
     commit: str = ""
     detail: str = ""
-    """Parked: the ref that holds the commit."""
+    """Parked: why the branch was left alone."""
     pushed: str = ""
     """Remote that has it."""
     failed: str = ""

@@ -56,8 +56,8 @@ def _branches(events: Sequence[Event], deliveries: Sequence[DeliveryLine]) -> li
     for delivery in deliveries:
         branch = delivery.branch
         if delivery.how == "parked":
-            command = f"git merge --ff-only {shlex.quote(delivery.detail or delivery.commit)}"
-            found.append(Need(f"{branch} was left alone: you had it open", delivery.detail, command, "parked", branch))
+            command = f"git switch {shlex.quote(branch)} && git merge {shlex.quote(delivery.commit[:12])}"
+            found.append(Need(f"{branch} does not hold tonight's commits", delivery.detail, command, "parked", branch))
         if delivery.failed:
             found.append(Need(f"{branch} was not delivered", delivery.failed, "ralph logs", "delivery_failed", branch))
     return found

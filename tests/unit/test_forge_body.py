@@ -20,6 +20,8 @@ from ralph.forge.local import LocalForge, slug
 
 CONFIG = parse(
     """
+[forge]
+kind = "github"
 [workspace]
 setup = "uv sync"
 [[gates]]
@@ -172,11 +174,12 @@ def check_inert(title: str, body: str) -> None:
 
 @pytest.mark.parametrize("text", [EVIL, EVIL * 40, "x" * 100_000, "# h\n```\n| a |\n---\n", "@a\u200bb #\u200b1"])
 def test_foreign_text_is_inert(night: RecordedNight, text: str) -> None:
-    for n in range(30):
-        step = night.began(f"t{n}", title=text)
-        step.agent_ends(said=text)
-        step.gate(text, "lint", "not_run", reason=text)
-        step.commits(tuple(f"{n}/{text[:200]}" for n in range(50)))
+    with night.ledger.together():
+        for n in range(30):
+            step = night.began(f"t{n}", title=text)
+            step.agent_ends(said=text)
+            step.gate(text, "lint", "not_run", reason=text)
+            step.commits(tuple(f"{n}/{text[:200]}" for n in range(50)))
     check_inert(*composed(night, *(Task(f"t{n}", text, acceptance=(text,) * 30) for n in range(30))))
 
 
@@ -184,10 +187,11 @@ def test_foreign_text_is_inert(night: RecordedNight, text: str) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_inert(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     night = RecordedNight(tmp_path_factory.mktemp("night") / "ledger.db")
-    step = night.began("t1")
-    step.agent_ends(said=text.encode("utf-8", "replace").decode())
-    step.gate(reason=text.encode("utf-8", "replace").decode())
-    step.commits()
+    with night.ledger.together():
+        step = night.began("t1")
+        step.agent_ends(said=text.encode("utf-8", "replace").decode())
+        step.gate(reason=text.encode("utf-8", "replace").decode())
+        step.commits()
     check_inert(*composed(night, Task("t1", text, acceptance=(text,))))
     night.ledger.close()
 
@@ -281,5 +285,5 @@ def test_a_damaged_entry_is_named(tmp_path: Path) -> None:
 def test_the_default_configuration_has_no_commands(night: RecordedNight) -> None:
     night.land("t1")
     _, body = compose(night.ledger.events(), "ralph/loop-1", Config(), {})
-    assert "\npytest -q\n```" in body
+    assert re.search(r"```sh\ngit switch --detach [0-9a-f]{40}\npytest -q\n```", body)
     assert "### `t1` Do t1" in body

@@ -261,7 +261,7 @@ def test_what_needs_a_person_and_what_was_resumed(night: RecordedNight) -> None:
     night.row("paused", scope="loop-2", reason="limit reached", by="daemon", loop="loop-2")
     night.row("resumed", scope="loop-2", by="person")
     night.row("resumed", account="openai")
-    night.row("delivered", branch="refs/heads/ralph/loop-1", commit="c" * 40, how="parked", detail="refs/heads/x")
+    night.row("delivered", branch="refs/heads/ralph/loop-1", commit="c" * 40, how="parked", detail="checked out")
     night.row("delivery_failed", branch="refs/heads/ralph/loop-2", reason="disk full")
     step = night.began("t1", title="Fix the login")
     step.refused()
@@ -272,19 +272,19 @@ def test_what_needs_a_person_and_what_was_resumed(night: RecordedNight) -> None:
         ("halted", "anthropic", "ralph doctor"),
         ("paused", "loop-1", "ralph resume"),
         ("quarantined", "loop-1", "ralph evidence 2026-11-20-1.loop-1.2"),
-        ("parked", "ralph/loop-1", "git merge --ff-only refs/heads/x"),
+        ("parked", "ralph/loop-1", "git switch ralph/loop-1 && git merge cccccccccccc"),
         ("delivery_failed", "ralph/loop-2", "ralph logs"),
         ("needs_human", "t1", "ralph tasks retry t1"),
     ]
 
 
 def test_a_push_hides_no_parked_branch_and_a_later_success_clears_a_failure(night: RecordedNight) -> None:
-    night.row("delivered", branch="refs/heads/ralph/a", commit="c" * 40, how="parked", detail="refs/x")
+    night.row("delivered", branch="refs/heads/ralph/a", commit="c" * 40, how="parked", detail="checked out")
     night.row("delivered", branch="refs/heads/ralph/a", commit="c" * 40, how="pushed", detail="origin")
     night.row("delivery_failed", branch="refs/heads/ralph/b", reason="locked")
     night.row("delivered", branch="refs/heads/ralph/b", commit="d" * 40, how="ref", detail="")
     first, second = collected(night).deliveries
-    assert (first.branch, first.how, first.pushed, first.detail) == ("ralph/a", "parked", "origin", "refs/x")
+    assert (first.branch, first.how, first.pushed, first.detail) == ("ralph/a", "parked", "origin", "checked out")
     assert (second.how, second.failed) == ("ref", "")
     assert [need.code for need in collected(night).needs] == ["parked"]
 
