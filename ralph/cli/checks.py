@@ -8,13 +8,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ralph.errors import RalphError
 
 if TYPE_CHECKING:
-    from ralph.config import Agent, Config
+    from ralph.config import Config
     from ralph.host.paths import Layout
 
 MIB = 1024 * 1024
@@ -97,9 +96,6 @@ def _state(layout: Layout) -> Iterator[Row]:
         fix = "free some space, or set XDG_STATE_HOME to a writable directory"
         yield Row("fail", "state", f"{layout.root} can't be written: {error.strerror}", fix)
         return
-    except RalphError as error:
-        yield Row("fail", "state", error.message, error.hint)
-        return
     yield Row("ok", "state", f"{layout.root}, {free_bytes(layout.root) // MIB} MB free")
 
 
@@ -123,11 +119,7 @@ def clock(config: Config, now: datetime | None = None) -> Iterator[Row]:
     from ralph.engine.schedule import zone
 
     night = config.night
-    try:
-        tz = zone(night.timezone)
-    except RalphError as error:
-        yield Row("fail", "window", error.message, error.hint)
-        return
+    tz = zone(night.timezone)
     now = now or datetime.now(UTC)
     found = window.current_or_next(now, night.start, night.stop, tz)
     state = "open until" if now in found else "opens"
@@ -137,6 +129,13 @@ def clock(config: Config, now: datetime | None = None) -> Iterator[Row]:
     said = [line for day in days for line in window.moved(day, night.start, night.stop, tz)]
     fix = "choose a start and a stop outside of the hour in which clocks change" if said else ""
     yield Row("warn" if said else "ok", "window", "; ".join([detail, *said]), fix)
+
+
+def tasks(layout: Layout) -> Iterator[Row]:
+    from ralph.memory.tasks import TaskFile
+
+    count = len(TaskFile(layout.repo / "tasks.json", layout.good_tasks).load().tasks)
+    yield Row("ok", "tasks.json", f"{count} task{'s' * (count != 1)}")
 
 
 def power() -> Iterator[Row]:
@@ -168,21 +167,14 @@ def configuration(config: Config) -> Iterator[Row]:
         yield Row("fail", "gates", "ralph.toml has no gate, so nothing can be committed", "add one: [[gates]]")
     if not config.agents:
         yield Row("fail", "agents", "ralph.toml has no agent", 'add one, e.g. [agents.claude] kind = "claude-code"')
-    try:
-        make(config.notify, Path.cwd())
-    except RalphError as error:
-        yield Row("fail", "notify", error.message, error.hint)
+    make(config.notify)
 
 
 def identity(layout: Layout) -> Iterator[Row]:
     """Whose commits they will be."""
     from ralph.vcs.user import user_identity
 
-    try:
-        name, email = user_identity(layout.repo)
-    except RalphError as error:
-        yield Row("fail", "author", error.message, error.hint)
-        return
+    name, email = user_identity(layout.repo)
     yield Row("ok", "author", f"{name} <{email}>")
 
 
@@ -230,72 +222,19 @@ def service(layout: Layout) -> Iterator[Row]:
         yield Row("warn", "service", "it stops when you log out", "loginctl enable-linger")
     else:
         yield Row("ok", "service", str(path))
-    try:
-        running = ask(layout.socket, {"command": "status"}) is not None
-    except RalphError as error:
-        yield Row("fail", "daemon", error.message, error.hint)
-        return
+    running = ask(layout.socket, {"command": "status"}) is not None
     yield Row("ok", "daemon", "running" if running else "not running; `ralph start` starts it")
 
 
-def agents(layout: Layout, config: Config) -> Iterator[Row]:
-    for name, table in config.agents.items():
-        yield from _agent(f"agent {name}", table, layout.repo)
+def sandbox(config: Config) -> Iterator[Row]:
+    """Whether the sandbox really starts, by starting it."""
+    from ralph.host.sandbox import probe
 
-
-def _agent(what: str, table: Agent, repo: Path) -> Iterator[Row]:
-    missing = [name for name in table.env if not os.environ.get(name)]
-    if missing:
-        yield Row("fail", what, f"{', '.join(missing)} is not set", f"export {missing[0]}=...")
-    for path in table.state:
-        if not Path(path).expanduser().exists():
-            fix = "log in with the agent's own program, or remove it from `state`"
-            yield Row("fail", what, f"its login {path} does not exist", fix)
-    if table.kind == "claude-code" and not (table.state or any(map(os.environ.get, CLAUDE_KEYS))):
-        fix = f'export {CLAUDE_KEYS[0]}=..., or log in and set state = ["~/.claude", "~/.claude.json"]'
-        yield Row("fail", what, "it has neither a key nor a login inside the sandbox", fix)
-    match table.kind:
-        case "api":
-            yield _key(what, table)
-        case "scripted":
-            there = (repo / table.script).is_file()
-            yield Row(
-                "ok" if there else "fail", what, table.script, "" if there else "write the script, or fix its path"
-            )
-        case _:
-            yield _program(what, table, repo)
-
-
-def _key(what: str, table: Agent) -> Row:
-    if os.environ.get(table.api_key_env):
-        return Row("ok", what, f"{table.model or 'claude-sonnet-5-5'}, key in {table.api_key_env}")
-    return Row("fail", what, f"{table.api_key_env} is not set", f"export {table.api_key_env}=... before `ralph start`")
-
-
-CLAUDE_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
-PROGRAMS = {"claude-code": "claude", "codex": "codex", "gemini": "gemini", "opencode": "opencode", "aider": "aider"}
-"""Kinds that are driven through a CLI, and its name on PATH."""
-
-
-def _program(what: str, table: Agent, repo: Path) -> Row:
-    program = _first_word(table)
-    if program_of(table, repo):
-        return Row("ok", what, str(program_of(table, repo)))
-    if "/" not in program:
-        return Row("fail", what, f"{program} is not on PATH", f"install {program}, or set `command` in ralph.toml")
-    if not (repo / program).exists():
-        return Row("fail", what, f"{program} does not exist", "fix `command` in ralph.toml")
-    return Row("fail", what, f"{program} is not executable", f"chmod +x {program}")
-
-
-def program_of(table: Agent, repo: Path) -> str | None:
-    """Path of the program that an agent's CLI is; None where it can't be started. A slash: relative to ralph.toml."""
-    program = _first_word(table)
-    if "/" not in program:
-        return shutil.which(program)
-    path = repo / program
-    return str(path) if path.is_file() and os.access(path, os.X_OK) else None
-
-
-def _first_word(table: Agent) -> str:
-    return table.command[0] if table.command else PROGRAMS.get(table.kind, table.kind)
+    found = probe(config.sandbox.mode)
+    if config.sandbox.mode == "none":
+        yield Row("warn", "sandbox", 'none: agents may do whatever you may (mode = "none")', 'set mode = "auto"')
+    elif found.sandbox is None:
+        fix = 'install bubblewrap, or allow user namespaces; mode = "none" runs without, at your own risk'
+        yield Row("fail", "sandbox", found.detail, fix)
+    else:
+        yield Row("ok", "sandbox", found.detail)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.checks import Row
-from ralph.errors import DONE, NEEDS_PERSON, RalphError
+from ralph.errors import DONE, NEEDS_PERSON, ConfigError, RalphError
 
 if TYPE_CHECKING:
     from ralph.config import Config
@@ -55,65 +55,50 @@ def examine(start: Path, quick: bool) -> Iterator[Row]:
     from ralph.config import load
     from ralph.host.paths import find_repo, layout
 
-    yield from checks.machine()
-    yield from checks.power()
+    machine = list(checks.machine())
+    yield from machine
+    yield from _told("power", checks.power())
+    if any(row.status == "fail" for row in machine):
+        return
     try:
         found = layout(find_repo(start))
-    except RalphError as error:
-        yield Row("fail", "repository", error.message, error.hint)
-        return
-    try:
-        yield from checks.repository(found)
-    except RalphError as error:
-        yield Row("fail", "repository", error.message, error.hint)
-        return
-    try:
+        yield from _told("repository", checks.repository(found))
         config = load(found.repo / "ralph.toml")
     except RalphError as error:
-        yield Row("fail", "ralph.toml", error.message, error.hint)
+        what = "ralph.toml" if isinstance(error, ConfigError) else "repository"
+        yield Row("fail", what, error.message, error.hint)
         return
     yield Row("ok", "ralph.toml", str(found.repo / "ralph.toml"))
     yield from _of_the_night(found, config)
     if not quick:
-        yield from executed.programs(found, config)
-        yield from executed.gates(found, config)
+        yield from _told("agents", executed.programs(found, config))
+        yield from _told("gates", executed.gates(found, config))
 
 
 def _of_the_night(layout: Layout, config: Config) -> Iterator[Row]:
     """Everything that ralph.toml decides and that is known without running anything of the project."""
-    from ralph.cli import checks
-    from ralph.memory.tasks import TaskFile
+    from ralph.cli import checks, programs
 
+    yield from _told("tasks.json", checks.tasks(layout))
+    yield from _told("ralph.toml", checks.configuration(config))
+    yield from _told("author", checks.identity(layout))
+    yield from _told("base", checks.base(layout, config))
+    yield from _told("disk", checks.disk(layout, config))
+    yield from _told("window", checks.clock(config))
+    yield from _told("forge", checks.forge(layout, config))
+    yield from _told("service", checks.service(layout))
+    yield from _told("agents", programs.agents(layout, config))
+    yield from _told("sandbox", checks.sandbox(config))
+
+
+def _told(what: str, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows; an error that a person can act on becomes the last of them."""
     try:
-        tasks = TaskFile(layout.repo / "tasks.json", layout.good_tasks).load().tasks
-        yield Row("ok", "tasks.json", f"{len(tasks)} task{'s' * (len(tasks) != 1)}")
+        yield from rows
     except RalphError as error:
-        yield Row("fail", "tasks.json", error.message, error.hint)
-    yield from checks.configuration(config)
-    yield from checks.identity(layout)
-    yield from checks.base(layout, config)
-    yield from checks.disk(layout, config)
-    yield from checks.clock(config)
-    yield from checks.forge(layout, config)
-    yield from checks.service(layout)
-    yield from checks.agents(layout, config)
-    yield sandbox(config)
-
-
-def sandbox(config: Config) -> Row:
-    """Whether the sandbox really starts, by starting it."""
-    from ralph.host.sandbox import probe
-
-    try:
-        found = probe(config.sandbox.mode)
-    except RalphError as error:
-        return Row("fail", "sandbox", error.message, error.hint)
-    if config.sandbox.mode == "none":
-        return Row("warn", "sandbox", 'none: agents may do whatever you may (mode = "none")', 'set mode = "auto"')
-    if found.sandbox is None:
-        fix = 'install bubblewrap, or allow user namespaces; mode = "none" runs without, at your own risk'
-        return Row("fail", "sandbox", found.detail, fix)
-    return Row("ok", "sandbox", found.detail)
+        yield Row("fail", what, error.message, error.hint)
+    except OSError as error:
+        yield Row("fail", what, f"{error.strerror}: {error.filename}", "check that this path is there and yours")
 
 
 def _print(row: Row) -> None:

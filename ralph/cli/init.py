@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
     from ralph.verify.detect import Detected
 
 EXCLUDED = ("/tasks.json", "/progress/", "/.ralph")
-
-PROGRAMS = {
-    "claude": ("claude-code", ("~/.claude", "~/.claude.json")),
-    "codex": ("codex", ("~/.codex",)),
-    "gemini": ("gemini", ("~/.gemini",)),
-    "opencode": ("opencode", ("~/.local/share/opencode", "~/.config/opencode")),
-    "aider": ("aider", ()),
-}
-"""Program on PATH -> (kind, paths that may hold its login)."""
 
 
 @click.command(
@@ -44,6 +34,7 @@ def init(example: bool, agents_md: bool) -> None:
 
     No tracked file is edited: run state is excluded through .git/info/exclude.
     """
+    from ralph.cli.programs import present
     from ralph.engine.lock import lock_repository
     from ralph.host.files import own_directory
     from ralph.host.paths import find_repo, layout
@@ -55,7 +46,7 @@ def init(example: bool, agents_md: bool) -> None:
     fresh = not (found.repo / "ralph.toml").exists()
     with lock_repository(found):
         detected = detect(found.repo)
-        agents = present_agents()
+        agents = present()
         config = _config_text(found, detected, agents)
         for line in (
             _write(found.repo / "ralph.toml", config, _about_config(detected, agents)),
@@ -71,18 +62,6 @@ def init(example: bool, agents_md: bool) -> None:
     steps = _first_steps(found, detected, agents) if fresh else ()
     for number, step in enumerate([*steps, *LAST_STEPS], start=1):
         click.echo(f"  {number}. {step}")
-
-
-def present_agents() -> dict[str, dict[str, Any]]:
-    """Tables of ``[agents]`` for what is on this machine: CLIs on PATH, then the built-in agent if there is a key."""
-    found: dict[str, dict[str, Any]] = {}
-    for program, (kind, logins) in PROGRAMS.items():
-        if shutil.which(program):
-            state = [path for path in logins if Path(path).expanduser().exists()]
-            found[program] = {"kind": kind} | ({"state": state} if state else {})
-    if os.environ.get("ANTHROPIC_API_KEY"):
-        found["api"] = {"kind": "api"}
-    return found
 
 
 def _refuse_what_cannot_work(layout: Layout) -> None:

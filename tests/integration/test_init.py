@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ralph import config
-from ralph.cli.init import EXCLUDED, present_agents
+from ralph.cli.init import EXCLUDED
+from ralph.cli.programs import present
 from ralph.cli.template import Choices, render, toml
 from ralph.engine.lock import lock_repository
 from ralph.host.paths import layout
@@ -205,11 +206,11 @@ def test_agents_that_are_here_are_picked(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    assert present_agents() == {"claude": {"kind": "claude-code", "state": ["~/.claude"]}}
+    assert present() == {"claude": {"kind": "claude-code", "state": ["~/.claude"]}}
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-x")
-    made = config.parse(render(Choices("main", [], agents=present_agents())))
+    made = config.parse(render(Choices("main", [], agents=present())))
     assert made.routes == {"implementer": ["claude", "api"]}
-    assert "sk-ant-x" not in render(Choices("main", [], agents=present_agents()))
+    assert "sk-ant-x" not in render(Choices("main", [], agents=present()))
 
 
 def test_every_commented_table_is_right_once_uncommented() -> None:
