@@ -100,10 +100,10 @@ class Answer:
         told = _total(raw) > 0
         if not told:
             raw = {"input_tokens": -(-sent // TOKEN_BYTES)}
-        seen = -(-self.size // TOKEN_BYTES)
-        guessed = not told or (not self.complete and seen > _number(raw.get("output_tokens")))
+        seen, output = -(-self.size // TOKEN_BYTES), _number(raw.get("output_tokens"))
+        guessed = not told or (seen > output and (not self.complete or not output))
         if guessed:
-            raw["output_tokens"] = max(seen, _number(raw.get("output_tokens")))
+            raw["output_tokens"] = max(seen, output)
         return Usage(
             input_tokens=_number(raw.get("input_tokens")),
             cache_write_tokens=_number(raw.get("cache_creation_input_tokens")),

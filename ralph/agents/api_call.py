@@ -92,11 +92,11 @@ async def call(client: AsyncAnthropic, request: Mapping[str, Any], answer: Answe
         raise CallFailed(_reply(error), answer, reached=False) from None
     except (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError) as error:
         cause = error.__cause__ or error
+        if isinstance(cause, TooMuch):
+            raise CallFailed(_nonsense(client, str(cause)), answer, True) from None
         unsent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.WriteError)
-        text = f"{type(cause).__name__}: {cause}".rstrip(": ")
-        raise CallFailed(
-            Reply(None, message=f"no answer from {client.base_url.host}: {text}"), answer, not unsent
-        ) from None
+        text = f"no answer from {client.base_url.host}: {type(cause).__name__}: {cause}"
+        raise CallFailed(Reply(None, message=text.rstrip(": ")), answer, not unsent) from None
     except TimeoutError:
         if not limit.expired():
             raise

@@ -97,6 +97,7 @@ class Session:
         try:
             while True:
                 self._hear()
+                await asyncio.sleep(0)  # where a stop is heard here, this is where it takes effect
                 answer = await self._answer()
                 if not await self._went_on(answer):
                     return self._result(exit_code=0)

@@ -97,7 +97,7 @@ class Turn(_Part):
     cut: int | None = None
     """End the connection after this many bytes of the stream."""
     times: int = 0
-    """Requests with the same body that what goes wrong holds for; 0: all. Then the turn is answered well."""
+    """Requests for this turn of a conversation that what goes wrong holds for; 0: all. Then it is answered well."""
 
     def healthy(self) -> Turn:
         """The same answer with nothing going wrong."""

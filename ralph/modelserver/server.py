@@ -84,8 +84,8 @@ class Server:
                     file.write(json.dumps({name: getattr(one, name) for name in Received.__slots__}) + "\n")
 
     def times_seen(self, name: str, body: dict[str, Any]) -> int:
-        """How often this very request came before; the only state there is."""
-        digest = hashlib.sha256(f"{name}{json.dumps(body.get('messages'))}".encode()).hexdigest()
+        """How often this turn of this conversation was asked for before; the only state there is."""
+        digest = hashlib.sha256(f"{name}\0{wire.answers(body)}\0{wire.prompt(body)}".encode()).hexdigest()
         with self._lock:
             self._seen[digest] = self._seen.get(digest, 0) + 1
             return self._seen[digest] - 1

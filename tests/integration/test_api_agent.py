@@ -1,0 +1,539 @@
+"""The built-in agent against the scripted model server over real HTTP, its tools in real processes."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ralph.agents.api import ApiAgent, Patience
+from ralph.agents.base import Grant
+from ralph.config import Agent, Price
+from ralph.domain import AgentResult, Cause
+from ralph.modelserver import Script, Server, serve
+from tests.desk import LocalDesk, job
+
+QUICK = Patience(retries=2.0, idle=5.0, scale=0.001)
+KEY = "sk-test-key"
+
+
+class Stage:
+    """One agent, one desk, one server."""
+
+    def __init__(self, root: Path, turns: list[dict[str, Any]]) -> None:
+        self.root = root
+        self.server: Server = serve(Script.parse({"tasks": {"t": [turns]}}))
+        self.job = job(root)
+        self.desk = LocalDesk(root / "tree", root / "run")
+
+    def run(self, patience: Patience = QUICK, settings: dict[str, Any] | None = None, **given: Any) -> AgentResult:
+        agent = Agent(kind="api", base_url=self.server.url, **(settings or {}))
+        prices = given.pop("prices", {})
+        the_job = job(self.root, **given)
+        return ApiAgent("api", agent, prices, patience=patience, chance=lambda: 0.5).run(the_job, self.desk)
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        return [one.body for one in self.server.messages()]
+
+    def last_results(self) -> list[str]:
+        content = self.calls[-1]["messages"][-1]["content"]
+        return [block["content"] for block in content if block["type"] == "tool_result"]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    made: list[Stage] = []
+
+    def make(*turns: dict[str, Any]) -> Stage:
+        made.append(Stage(tmp_path, list(turns)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.server.close()
+        one.desk.close()
+
+
+def test_a_task_is_done_with_tools_and_all_of_it_is_counted(stage: Callable[..., Stage]) -> None:
+    s = stage(
+        {"thinking": "a plan", "text": "I look.", "run": ["cat calc.py"]},
+        {"tools": [{"name": "str_replace_based_edit_tool", "input": {
+            "command": "str_replace", "path": "calc.py", "old_str": "a - b", "new_str": "a + b"}}]},
+        {"tools": [{"name": "list_files", "input": {"path": ".", "pattern": "*"}},
+                   {"name": "search_files", "input": {"pattern": "a . b", "path": ".", "glob": "*"}}]},
+        {"text": "Fixed add()."},
+    )  # fmt: skip
+    calc = s.root / "tree" / "calc.py"
+    calc.write_text("def add(a, b):\n    return a - b\n")
+    result = s.run()
+    assert result.error is None and result.cause is None and result.wait is None
+    assert (result.exit_code, result.said, result.usage.calls) == (0, "Fixed add().", 4)
+    assert calc.read_text() == "def add(a, b):\n    return a + b\n"
+    assert s.last_results() == ["calc.py", "calc.py:2:    return a + b"]
+    assert len(s.desk.asked) == len(s.desk.settled) == 4
+    assert sum((usage for usage, _ in s.desk.settled), start=type(result.usage)()) == result.usage
+    assert result.usage.dollars is not None and result.usage.dollars > 0
+    assert result.usage.cache_read_tokens > 0 and not result.usage.estimated
+    assert all(model == "claude-sonnet-5-5" for _, model in s.desk.settled)
+
+
+def test_what_is_sent(stage: Callable[..., Stage]) -> None:
+    s = stage({"thinking": "deep", "run": ["true"]}, {"text": "x"})
+    s.run(settings={"effort": "high", "model": "claude-opus-5-5"})
+    first, second = s.calls
+    assert [tool["name"] for tool in first["tools"]] == [
+        "bash", "str_replace_based_edit_tool", "list_files", "search_files"]  # fmt: skip
+    assert all(tool["strict"] for tool in first["tools"][2:])
+    assert first["system"] == [
+        {"type": "text", "text": "You work on one task.", "cache_control": {"type": "ephemeral"}}
+    ]
+    assert first["cache_control"] == {"type": "ephemeral"}
+    assert first["thinking"] == {"type": "adaptive"}
+    assert first["output_config"] == {"effort": "high"}
+    assert (first["model"], first["stream"], first["max_tokens"]) == ("claude-opus-5-5", True, 32_000)
+    assert second["messages"][0] == first["messages"][0]
+    assert second["messages"][1]["content"][0]["thinking"] == "deep"
+    one = s.server.messages()[0]
+    assert (one.auth, one.key_tail) == ("bearer", KEY[-4:])
+    assert one.headers["accept-encoding"] == "identity"
+
+
+def test_the_transcript_holds_every_turn_and_no_secret(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": f"the key is {KEY}", "run": [f"echo {KEY} sk-ant-api03-{'a' * 93}AA"]}, {"text": f"bye {KEY}"})
+    result = s.run()
+    path = s.root / "run" / "transcript.jsonl"
+    text = path.read_text()
+    assert [json.loads(line)["kind"] for line in text.splitlines()] == ["request", "response"] * 2
+    assert KEY not in text and "sk-ant-api03" not in text
+    assert KEY not in result.said
+    assert "tool_result" in text
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+SHORT = {"times": 1, "text": "fine"}
+
+
+@pytest.mark.parametrize(
+    ("turn", "calls", "kind", "text"),
+    [
+        ({"error": {"status": 401, "message": "invalid x-api-key"}}, 1, "halt", "401 authentication_error"),
+        ({"error": {"status": 402}}, 1, "halt", "402 billing_error"),
+        ({"error": {"status": 403}}, 1, "halt", "403 permission_error"),
+        ({"error": {"status": 404, "message": "model: nope"}}, 1, "fail", "model: nope"),
+        ({"error": {"status": 400, "message": "bad request"}}, 1, "fail", "bad request"),
+        ({"error": {"status": 400, "message": "Your credit balance is too low."}}, 1, "halt", "credit"),
+        ({"error": {"status": 400, "message": "You have reached your specified API usage limits. You will regain "
+                    "access on 2031-12-01 at 00:00 UTC."}}, 1, "halt", "specified API usage limits"),
+        ({"error": {"status": 429, "error_code": "enforced_spend_limit_reached"}}, 1, "halt", "enforced_spend_limit"),
+        ({"error": {"status": 429, "error_code": "contract_spend_limit_reached"}}, 1, "halt", "contract_spend_limit"),
+        ({"error": {"status": 402, "error_code": "linked_organization_spend_limit_reached"}}, 1, "halt", "linked_org"),
+        ({"error": {"status": 413}}, 1, "fail", "413 request_too_large"),
+        ({"error": {"status": 400, "message": "prompt is too long: 9 tokens > 8 maximum"}}, 1, "fail", "too long"),
+        ({"error": {"status": 429}}, 5, "wait", "429 rate_limit_error"),
+        ({"error": {"status": 429, "headers": {"x-should-retry": "false"}}}, 1, "wait", "429 rate_limit_error"),
+        ({"error": {"status": 429, "error_code": "ramp_limit_exceeded"}}, 5, "wait", "ramp_limit_exceeded"),
+        ({"error": {"status": 500}}, 3, "wait", "500 api_error"),
+        ({"error": {"status": 504}}, 3, "wait", "504 timeout_error"),
+        ({"error": {"status": 503}}, 2, "wait", "503"),
+        ({"error": {"status": 529}}, 2, "wait", "529 overloaded_error"),
+        ({"raw": {"status": 502, "body": "<html>bad gateway</html>"}}, 3, "wait", "502"),
+        ({"raw": {"status": 200, "headers": {"content-type": "text/html"}, "body": "<html>hi</html>"}}, 3, "wait",
+         "does not speak the Messages API: no event"),
+        ({"raw": {"status": 307, "headers": {"location": "http://127.0.0.1:9/"}}}, 1, "fail", "307"),
+        ({"raw": {"headers": {"content-type": "text/event-stream", "content-encoding": "gzip"}, "body": "x"}}, 3,
+         "wait", "packed"),
+        ({"raw": {"headers": {"content-type": "text/event-stream"}, "body": "event: message_start\ndata: {oops\n\n"}},
+         3, "wait", "JSONDecodeError"),
+        ({"raw": {"headers": {"content-type": "text/event-stream"},
+                  "body": "event: content_block_delta\ndata: {\"type\": \"content_block_delta\", \"index\": 7, "
+                          "\"delta\": {\"type\": \"text_delta\", \"text\": \"x\"}}\n\n"}}, 3, "wait", "IndexError"),
+        ({"error": {"type": "overloaded_error", "after": 0}}, 2, "wait", "overloaded_error"),
+        ({"text": "abc", "error": {"type": "overloaded_error", "after": 2}}, 2, "wait", "overloaded_error"),
+        ({"error": {"type": "api_error", "after": 1}}, 3, "wait", "api_error"),
+        ({"error": {"type": "invalid_request_error", "after": 0}}, 1, "fail", "invalid_request_error"),
+        ({"drop": True}, 4, "wait", "no answer from 127.0.0.1"),
+        ({"text": "abc", "cut": 0}, 4, "wait", "no answer from 127.0.0.1"),
+        ({"text": "abc", "cut": 1}, 4, "wait", "no answer from 127.0.0.1"),
+        ({"text": "abc" * 500, "cut": 900}, 4, "wait", "no answer from 127.0.0.1"),
+    ],
+)  # fmt: skip
+def test_every_row_of_the_error_table(
+    stage: Callable[..., Stage], turn: dict[str, Any], calls: int, kind: str, text: str
+) -> None:
+    s = stage(turn)
+    begun = time.time()
+    result = s.run()
+    assert len(s.calls) == calls
+    assert len(s.desk.asked) == len(s.desk.settled) == calls
+    assert result.exit_code is None and result.cause is None
+    assert result.error is not None and text in result.error
+    assert len(s.desk.waits) == calls - 1
+    if kind == "halt":
+        assert result.wait is not None and result.wait.halt and text in result.wait.reason
+    elif kind == "fail":
+        assert result.wait is None
+    else:
+        assert result.wait is not None and not result.wait.halt and result.wait.guessed
+        assert begun + 60 <= result.wait.until <= begun + 90
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [{"error": {"status": 529}}, {"error": {"status": 429}}, {"error": {"status": 500}}, {"drop": True}, {"cut": 1},
+     {"error": {"type": "overloaded_error", "after": 2}}, {"raw": {"body": "what?"}}, {"stall": {"seconds": 9}}],
+)  # fmt: skip
+def test_a_short_trouble_is_waited_out(stage: Callable[..., Stage], turn: dict[str, Any]) -> None:
+    s = stage({**turn, "times": 1, "text": "fine"})
+    result = s.run(Patience(retries=2.0, idle=0.4, scale=0.001))
+    assert (result.said, result.error, result.exit_code) == ("fine", None, 0)
+    assert len(s.calls) == len(s.desk.asked) == len(s.desk.settled) == result.usage.calls == 2
+    assert len(s.desk.waits) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("3600", 3600), ("1e9", 6 * 3600), ("30", 60), ("-1", None), ("soon", None), ("nan", None), ("date", 1800)],
+)
+def test_a_long_retry_after_becomes_the_accounts_wait(
+    stage: Callable[..., Stage], header: str, seconds: float | None
+) -> None:
+    if header == "date":
+        header = format_datetime(datetime.now(UTC) + timedelta(seconds=1801), usegmt=True)
+    s = stage({"error": {"status": 429, "headers": {"retry-after": header}}})
+    begun = time.time()
+    result = s.run()
+    assert result.wait is not None and not result.wait.halt
+    assert len(s.calls) == (5 if seconds is None else 1)
+    assert result.wait.guessed == (seconds is None)
+    assert begun + (seconds or 60) - 1 <= result.wait.until <= begun + (seconds or 60) + 30
+
+
+@pytest.mark.parametrize("headers", [{"retry-after": "0"}, {"retry-after-ms": "300"}, {"retry-after": "0.3"}])
+def test_a_short_retry_after_is_kept_by_the_agent_itself(stage: Callable[..., Stage], headers: dict[str, str]) -> None:
+    s = stage({"text": "fine", "times": 1, "error": {"status": 429, "headers": headers}})
+    begun = time.time()
+    assert s.run().said == "fine"
+    asked = 0.0 if headers.get("retry-after") == "0" else 0.3
+    gap = s.server.messages()[1].at - s.server.messages()[0].at
+    assert asked <= gap < asked + 1
+    until, reason = s.desk.waits[0]
+    assert begun + asked <= until < begun + asked + 3
+    assert "429" in reason
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        settings = Agent(kind="api", base_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        desk = LocalDesk(tmp_path / "tree", tmp_path / "run")
+        result = ApiAgent("api", settings, patience=QUICK).run(job(tmp_path), desk)
+    desk.close()
+    assert result.wait is not None and result.wait.guessed
+    assert result.error is not None and "ConnectError" in result.error
+    assert [usage.counted for usage, _ in desk.settled] == [0, 0, 0, 0]
+    assert result.usage.dollars == 0
+
+
+def test_without_a_key_nothing_is_called(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "x"})
+    result = s.run(secrets={})
+    assert result.wait is not None and result.wait.halt
+    assert result.wait.reason == "ANTHROPIC_API_KEY is not set"
+    assert not s.calls
+
+
+def test_silence_ends_a_call_also_where_keep_alives_come(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "x", "stall": {"seconds": 30, "after": 1, "ping": 0.02}})
+    begun = time.monotonic()
+    result = s.run(Patience(retries=1.0, idle=0.3, scale=0.001))
+    assert time.monotonic() - begun < 5
+    assert result.error == "the model was silent for 0.3 s"
+    assert result.wait is not None and result.wait.guessed
+
+
+def test_an_endless_body_is_cut_off(stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ralph.agents.api_call.MAX_BYTES", 300_000)
+    body = "data: " + "x" * 65_000
+    s = stage({"raw": {"headers": {"content-type": "text/event-stream"}, "body": body, "repeat": 1000}})
+    result = s.run()
+    assert result.error is not None and "larger than 300000 bytes" in result.error
+
+
+def test_a_cut_stream_is_charged_what_was_seen(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "word " * 2000, "cut": 6000, "usage": {"input_tokens": 700}})
+    result = s.run()
+    first = s.desk.settled[0][0]
+    assert first.input_tokens == 700
+    assert first.cache_write_tokens > 0
+    assert 1000 < first.output_tokens < 2500
+    assert first.estimated and first.dollars is not None and first.dollars > 0
+    assert result.usage.calls == 4
+
+
+def test_an_error_without_an_answer_costs_nothing(stage: Callable[..., Stage]) -> None:
+    s = stage({"error": {"status": 529}})
+    assert s.run().usage.counted == 0
+    assert [usage.calls for usage, _ in s.desk.settled] == [1, 1]
+
+
+ZERO = dict.fromkeys(("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"), 0)
+
+
+@pytest.mark.parametrize("usage", [None, ZERO])
+def test_missing_usage_is_estimated_and_limits_still_act(stage: Callable[..., Stage], usage: Any) -> None:
+    s = stage(*[{"text": "y" * 3000, "run": ["true"], "usage": usage}] * 20)
+    result = s.run(prompt="Task: t\nAttempt: 1\n" + "x" * 3000, tokens=9000, settings={"max_tokens": 2000})
+    assert result.cause is Cause.TOKENS
+    assert result.usage.estimated and result.usage.calls < 6
+    assert s.desk.settled[0][0].input_tokens > 1000 and s.desk.settled[0][0].output_tokens >= 1000
+    assert result.usage.counted <= 9000
+
+
+def test_the_token_limit_shrinks_the_last_call_and_then_ends(stage: Callable[..., Stage]) -> None:
+    s = stage(*[{"text": "go", "run": ["true"], "usage": {"output_tokens": 2000}}] * 20)
+    result = s.run(tokens=20_000, settings={"max_tokens": 8000})
+    assert result.cause is Cause.TOKENS and result.error is None
+    asked = [body["max_tokens"] for body in s.calls]
+    assert asked[0] == 8000 and 1024 <= asked[-1] < 8000
+    assert result.usage.counted <= 20_000
+    assert result.usage.counted > 15_000
+
+
+@pytest.mark.parametrize("cause", [Cause.TOKENS, Cause.DOLLARS, None])
+def test_a_denied_grant_ends_it_before_the_call(stage: Callable[..., Stage], cause: Cause | None) -> None:
+    s = stage({"text": "x", "run": ["true"]})
+    grants = iter([Grant(True), Grant(False, "no budget", cause)])
+    s.desk.answer = lambda tokens, dollars: next(grants)
+    result = s.run()
+    assert result.cause is (cause or Cause.STOPPED)
+    assert len(s.calls) == len(s.desk.settled) == 1
+    assert len(s.desk.asked) == 2
+
+
+def test_a_grant_covers_what_the_call_then_uses(stage: Callable[..., Stage]) -> None:
+    s = stage(*[{"text": "x" * 500, "run": ["seq 2000"]}] * 4)
+    s.run(settings={"max_tokens": 5000})
+    for (tokens, dollars), (usage, _) in zip(s.desk.asked, s.desk.settled, strict=True):
+        assert tokens >= usage.counted
+        assert dollars is not None and usage.dollars is not None and dollars >= usage.dollars
+
+
+def test_prices_of_ones_own_and_unknown_ones(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "x", "usage": {"input_tokens": 1000, "cache_creation_input_tokens": 0, "output_tokens": 100}})
+    unknown = s.run(settings={"model": "house-model"})
+    assert unknown.usage.dollars is None and s.desk.asked[-1][1] is None
+    own = s.run(settings={"model": "house-model"}, prices={"house-model": Price(input=1, output=10)})
+    assert own.usage.dollars == pytest.approx(0.002)
+
+
+def test_a_note_reaches_the_model_with_the_next_message(stage: Callable[..., Stage]) -> None:
+    s = stage({"run": ["true"]}, {"run": ["true"]}, {"text": "wrapped up"})
+    s.desk.answer = lambda tokens, dollars: s.desk.say("85 % is used: wrap up") or Grant(True) if len(
+        s.desk.asked) == 2 else Grant(True)  # fmt: skip
+    assert s.run().said == "wrapped up"
+    content = s.calls[2]["messages"][-1]["content"]
+    assert [block["type"] for block in content] == ["tool_result", "text"]
+    assert content[-1]["text"] == "A note from the daemon: 85 % is used: wrap up"
+    assert "wrap up" not in json.dumps(s.calls[1])
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [{"text": "x", "stall": {"seconds": 30, "after": 3}}, {"hang": 30.0}, {"run": ["sleep 30"]},
+     {"error": {"status": 429, "headers": {"retry-after": "30"}}}],
+)  # fmt: skip
+def test_a_stop_ends_it_within_a_second(stage: Callable[..., Stage], turn: dict[str, Any]) -> None:
+    s = stage(turn)
+    said = []
+
+    def watch() -> None:
+        while not s.calls:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        said.append(time.monotonic())
+        s.desk.say("stop", stop=True)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    result = s.run(Patience(retries=60))
+    ended = time.monotonic()
+    watcher.join()
+    assert result.cause is Cause.STOPPED and result.error is None and result.wait is None
+    assert ended - said[0] < 1
+    assert len(s.desk.settled) == len(s.desk.asked) == 1
+    assert all(process.poll() is not None for process in s.desk.opened)
+
+
+def test_a_stop_before_the_first_call(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "x"})
+    s.desk.say("stop", stop=True)
+    assert s.run().cause is Cause.STOPPED
+    assert not s.calls
+
+
+def test_a_limit_of_the_desk_that_comes_without_a_word(stage: Callable[..., Stage]) -> None:
+    s = stage({"hang": 30.0})
+    timer = threading.Timer(0.3, setattr, (s.desk, "cause", Cause.MEMORY))
+    timer.start()
+    begun = time.monotonic()
+    assert s.run().cause is Cause.MEMORY
+    assert time.monotonic() - begun < 4
+    timer.join()
+
+
+def test_the_time_limit(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "begun", "stall": {"seconds": 30, "after": 4}})
+    begun = time.monotonic()
+    result = s.run(seconds=0.6)
+    assert 0.5 < time.monotonic() - begun < 3
+    assert result.cause is Cause.TIMEOUT
+    assert s.desk.settled[0][0].counted > 0 and s.desk.settled[0][0].estimated
+
+
+def test_a_desk_that_breaks_is_not_swallowed(stage: Callable[..., Stage]) -> None:
+    s = stage({"hang": 30.0})
+
+    def broken() -> None:
+        raise ConnectionError("the daemon is gone")
+
+    s.desk.poll = broken  # type: ignore[assignment]
+    with pytest.raises(ConnectionError, match="the daemon is gone"):
+        s.run()
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ({"name": "nonesuch", "input": {}}, "unknown tool 'nonesuch'"),
+        ({"name": "bash", "input": {}}, "command is missing"),
+        ({"name": "bash", "input": '{"command": "tru'}, 'the arguments are no JSON object: {"command": "tru'),
+        ({"name": "bash", "input": "[1]"}, "no JSON object: [1]"),
+        ({"name": "str_replace_based_edit_tool", "input": {"command": "view", "path": "/etc/passwd"}}, "outside"),
+        ({"name": "bash", "input": {"command": "sleep 30", "timeout": 0.2}}, "timed out after 0.2 s"),
+        ({"name": "bash", "input": {"command": "kill -9 $PPID; sleep 30"}}, "the tools ended while this ran"),
+    ],
+)
+def test_a_bad_tool_call_is_an_error_result(stage: Callable[..., Stage], call: dict[str, Any], expected: str) -> None:
+    s = stage({"tools": [call]}, {"run": ["echo still here"]}, {"text": "ok"})
+    result = s.run()
+    assert (result.said, result.error) == ("ok", None)
+    first = s.calls[1]["messages"][-1]["content"][0]
+    assert first["is_error"] is True and expected in first["content"]
+    assert s.last_results() == ["still here"]
+
+
+def test_a_frozen_tool_host_is_killed(stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ralph.agents.api_tools.SLACK", 0.2)
+    freeze = {"name": "bash", "input": {"command": "kill -STOP $PPID; sleep 30", "timeout": 0.3}}
+    s = stage({"tools": [freeze]}, {"run": ["echo still here"]}, {"text": "ok"})
+    assert s.run().said == "ok"
+    assert "was killed" in s.calls[1]["messages"][-1]["content"][0]["content"]
+    assert s.last_results() == ["still here"]
+
+
+def test_a_thousand_calls_at_once_are_answered(stage: Callable[..., Stage]) -> None:
+    s = stage({"run": [f"echo {number}" for number in range(1000)]}, {"text": "ok"})
+    assert s.run().said == "ok"
+    results = s.last_results()
+    assert len(results) == 1000
+    assert results[31] == "31" and results[32] == "not run: more than 32 calls at once"
+
+
+def test_huge_results_of_one_turn_are_cut(stage: Callable[..., Stage]) -> None:
+    s = stage({"run": ["head -c 200000 /dev/zero | tr '\\0' x"] * 10}, {"text": "ok"})
+    assert s.run().said == "ok"
+    assert sum(len(one) for one in s.last_results()) < 420_000
+
+
+def test_a_cut_answer_is_gone_on_with_and_its_calls_are_not_run(stage: Callable[..., Stage]) -> None:
+    s = stage(
+        {"text": "first half", "run": ["touch wrong"], "stop_reason": "max_tokens"},
+        {"thinking": "only thought", "stop_reason": "max_tokens"},
+        {"text": "done"},
+    )
+    assert s.run().said == "done"
+    content = s.calls[1]["messages"][-1]["content"]
+    assert content[0]["is_error"] and "cut" in content[0]["content"]
+    assert "smaller steps" in content[1]["text"]
+    assert not (s.root / "tree" / "wrong").exists()
+
+
+@pytest.mark.parametrize("turn", [{"text": "x"}, {}])
+def test_answers_that_are_always_cut_come_to_an_end(stage: Callable[..., Stage], turn: dict[str, Any]) -> None:
+    s = stage(*[{**turn, "stop_reason": "max_tokens"}] * 30)
+    result = s.run()
+    assert result.error == "5 answers in a row ended with max_tokens"
+    assert len(s.calls) == 5
+
+
+def test_a_pause_is_gone_on_with(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "half", "stop_reason": "pause_turn"}, {"text": "done"})
+    assert s.run().said == "done"
+    assert [message["role"] for message in s.calls[1]["messages"]] == ["user", "assistant"]
+    s = stage(*[{"text": "half", "stop_reason": "pause_turn"}] * 30)
+    assert s.run().error == "11 answers in a row ended with pause_turn"
+
+
+def test_a_refusal_ends_it(stage: Callable[..., Stage]) -> None:
+    details = {"type": "refusal", "category": "cyber", "explanation": "looks like an exploit"}
+    s = stage({"text": "no", "stop_reason": "refusal", "stop_details": details})
+    result = s.run()
+    assert (result.error, result.exit_code, result.wait) == ("the model refused: looks like an exploit", None, None)
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        {"text": "x", "stop_reason": "model_context_window_exceeded"},
+        {"text": "ok", "times": 1, "error": {"status": 400, "message": "prompt is too long: 9 tokens > 8 maximum"}},
+        {"text": "ok", "times": 1, "error": {"status": 413}},
+    ],
+)
+def test_a_full_context_is_made_smaller_by_cutting_old_results(
+    stage: Callable[..., Stage], full: dict[str, Any]
+) -> None:
+    s = stage({"run": ["seq 3000"]}, {"run": ["seq 3000"]}, full, {"text": "ok"})
+    result = s.run()
+    assert (result.said, result.error) == ("ok", None)
+    old = s.calls[-1]["messages"][2]["content"][0]["content"]
+    assert len(old) < 400 and "did not fit" in old
+    assert len(s.calls[2]["messages"][2]["content"][0]["content"]) > 10_000
+
+
+def test_a_context_that_can_not_shrink_ends_it(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "x", "stop_reason": "model_context_window_exceeded"})
+    assert s.run().error == "the conversation does not fit into the model's context window"
+
+
+@pytest.mark.parametrize(
+    ("message", "gone"),
+    [("thinking.type: adaptive is not supported", "thinking"), ("effort: not permitted", "output_config"),
+     ("cache_control: Extra inputs are not permitted", "cache_control")],
+)  # fmt: skip
+def test_a_parameter_that_a_model_does_not_know_is_left_out(
+    stage: Callable[..., Stage], message: str, gone: str
+) -> None:
+    s = stage({"text": "ok", "times": 1, "error": {"status": 400, "message": message}})
+    assert s.run(settings={"effort": "low"}).said == "ok"
+    assert gone in s.calls[0] and gone not in s.calls[1]
+
+
+def test_trouble_in_the_middle_keeps_the_conversation(stage: Callable[..., Stage]) -> None:
+    s = stage({"run": ["echo one"]}, {"text": "two", "times": 1, "error": {"status": 529}})
+    result = s.run()
+    assert (result.said, len(s.calls)) == ("two", 3)
+    assert s.calls[1]["messages"] == s.calls[2]["messages"]
+
+
+def test_the_base_url_may_come_from_the_environment(stage: Callable[..., Stage]) -> None:
+    s = stage({"text": "ok"})
+    the_job = job(s.root, secrets={"MY_KEY": "k", "ANTHROPIC_BASE_URL": s.server.url})
+    agent = ApiAgent("api", Agent(kind="api", api_key_env="MY_KEY"))
+    assert agent.run(the_job, s.desk).said == "ok"
