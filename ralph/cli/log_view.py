@@ -66,7 +66,7 @@ def _about(event: Event) -> str:
         case "night_started":
             return f"{data['occurrence']}, base {data['base']} at {data['base_commit'][:12]}, sandbox {data['sandbox']}"
         case "agent_ended":
-            return data.get("error") or f"after {data.get('seconds', 0):.1f} s"
+            return str(data.get("error") or "") or f"after {data.get('seconds', 0):.1f} s"
         case "preflight":
             gates = ", ".join(f"{gate['name']} {gate['verdict']}" for gate in data.get("gates", ()))
             return f"{gates}; {data.get('liveness', {}).get('reason', '')}"

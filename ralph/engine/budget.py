@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ralph.config import Config
 from ralph.config.schema import LoopLimits
 from ralph.core.limits import Caps, Decision, Hit, Measure, Reservations, Scope, Spent, check, near
-from ralph.domain import Task, Usage
+from ralph.domain import Cause, Task, Usage
 from ralph.memory.ledger import Event
 
 
@@ -109,6 +109,20 @@ class Budget:
             if (cap := scope.caps.of(measure)) > 0
         ]
         return min(rests, default=0.0)
+
+    def tightest(self, names: Sequence[str], cause: Cause) -> Hit | None:
+        """The capped scope with the least left of what ran out: the one that a refusal was about."""
+        measure = {Cause.TOKENS: Measure.TOKENS, Cause.DOLLARS: Measure.DOLLARS, Cause.TIMEOUT: Measure.SECONDS}.get(
+            cause
+        )
+        if measure is None:
+            return None
+        capped = [
+            Hit(scope.name, measure, cap, scope.spent.of(measure) or 0.0)
+            for scope in self._book.scopes()
+            if scope.name in names and (cap := scope.caps.of(measure)) > 0
+        ]
+        return min(capped, key=lambda hit: hit.cap - hit.used, default=None)
 
     def hit(self, scopes: Scopes) -> Hit | None:
         """The first cap that is reached, if any."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from ralph.core.limits import Hit
 from ralph.core.pick import Pick
 from ralph.domain import Change, IterationResult, IterationSpec, Outcome, Task
 from ralph.engine import messages, opening
@@ -217,7 +216,6 @@ class Driver:
         if hit:
             cause = hit.cause.cause
             self.loop.denied = hit
-            self._limit(hit)
             link.tell(messages.Granted(ask.id, False, str(hit), cause))
             return
         data = {"id": ask.id, "tokens": ask.tokens, "dollars": ask.dollars}
@@ -234,11 +232,6 @@ class Driver:
             if hit.scope == self.scopes.iteration and hit.scope not in self.told:
                 self.told.add(hit.scope)
                 link.tell(messages.Tell(f"Budget nearly used ({hit}). Finish now: leave the work in a good state."))
-
-    def _limit(self, hit: Hit) -> None:
-        scope = "iteration" if hit.scope.startswith("iteration") else hit.scope
-        data = {"scope": scope, "cause": hit.cause.value, "cap": hit.cap, "used": hit.used}
-        self.night.record("limit", data, **self.where)
 
     def _judged(self, message: messages.Judged) -> None:
         if message.guard:

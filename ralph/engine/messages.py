@@ -5,6 +5,7 @@ Never pickle: a worker runs beside code that an agent wrote, so what it sends is
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -185,7 +186,7 @@ def decode_down(line: bytes) -> Down:
 
 
 @cache
-def adapter(kind: Any) -> TypeAdapter[Any]:
+def adapter(kind: Hashable) -> TypeAdapter[Any]:
     """The adapter of a domain type; building one costs milliseconds, so each is built once."""
     return TypeAdapter(kind)
 

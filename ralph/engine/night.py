@@ -160,6 +160,9 @@ class Night:
                 self._stop_task(id)
             else:
                 self.move(id, Status.CANCELLED, "cancelled", by="person")
+        for id in synced.adopted:
+            row = next(task for task in synced.tasks if task.id == id)
+            self.move(id, row.status, "finished before ralph knew it", by="person")
         for id, name in synced.reverted:
             self.record("warning", {"text": f"tasks.json: {name} of {id} was edited by hand and set back"}, task=id)
         self.rows = synced.tasks

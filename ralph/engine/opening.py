@@ -92,6 +92,7 @@ def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str) -
         "agent": spec.agent,
         "role": spec.task.role,
         "kind": spec.task.kind.value,
+        "depends_on": list(spec.task.depends_on),
         "head": spec.head,
         "head_tree": head_tree,
         "start_tree": spec.start_tree,

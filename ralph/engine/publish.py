@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ralph.core.secrets import Redactor
 from ralph.domain import Task
 from ralph.engine import opening
 from ralph.engine.faults import point
 from ralph.engine.night import LoopState, Night
 from ralph.errors import GitError, RalphError
 from ralph.forge.base import Forge, Proposal
+from ralph.memory.ledger import Event
 from ralph.vcs import delivery, user
 
 NOTES = "refs/notes/ralph"
@@ -101,13 +103,20 @@ class Publisher:
         if head and head != there:
             await asyncio.to_thread(delivery.push, repo, user.git_dirs(repo)[1], url, NOTES, head, there)
 
+    def _events(self, branch: str) -> list[Event]:
+        """Everything that bears on a branch: this night, and earlier ones in which it got commits."""
+        ledger = self._night.ledger
+        nights = {event.night for event in ledger.events(kinds=("committed",)) if event.data["branch"] == branch}
+        return [event for event in ledger.events() if event.night in nights | {self._night.id}]
+
     async def _propose(self, loop: LoopState, branch: str, parcel: _Parcel) -> None:
         from ralph.forge.body import compose
 
         night = self._night
-        events = list(night.ledger.events(night=night.id))
+        redact = Redactor(night.secrets.values()).text
         diff = await asyncio.to_thread(loop.workspace.diff, night.base, parcel.commit, 400_000)
-        title, body = compose(events, branch, night.config, {task.id: task for task in night.current_tasks()})
+        tasks = {task.id: task for task in night.current_tasks()}
+        title, body = compose(self._events(branch), branch, night.config, tasks, redact)
         proposal = Proposal(
             branch=branch.removeprefix("refs/heads/"),
             base=night.config.night.base.removeprefix("origin/"),

@@ -7,7 +7,7 @@ import time
 from ralph.core import retry
 from ralph.core.limits import Hit
 from ralph.core.retry import Action, Next
-from ralph.domain import Cause, Outcome, Status
+from ralph.domain import Outcome, Status
 from ralph.engine.iteration import Ended
 from ralph.engine.night import LoopState, Night
 
@@ -67,25 +67,30 @@ def _send_home(night: Night, loop: LoopState, ended: Ended, reason: str) -> None
 
 def _limits(night: Night, loop: LoopState, ended: Ended) -> None:
     """At ``pause_at`` of a budget: the task is parked, role and loop pause, the night picks nothing new."""
-    if ended.result.agent.cause in (Cause.TIMEOUT, Cause.STALL, Cause.OUTPUT, Cause.MEMORY):
-        data = {"scope": "iteration", "cause": ended.result.agent.cause.value, "cap": 0, "used": 0}
-        night.record("limit", data, loop=loop.name, task=ended.task.id, iteration=ended.iteration)
-    refused = loop.denied.scope.split()[0] if loop.denied else ""
-    if (hit := _standing(night, loop, refused == "task", f"task {ended.task.id}")) and _is_open(night, ended.task.id):
-        night.parked.add(ended.task.id)
-        night.record("limit", hit_data("task", hit), loop=loop.name, task=ended.task.id)
-    if hit := _standing(night, loop, refused == "role", f"role {ended.task.role}"):
-        night.pause_role(ended.task.role, str(hit))
+    cause, task = ended.result.agent.cause, ended.task
+    refused = None
+    if cause and ended.outcome is Outcome.LIMIT:
+        names = (f"iteration {ended.iteration}", f"task {task.id}", f"role {task.role}", f"loop {loop.name}", "night")
+        refused = loop.denied or night.budget.tightest(names, cause)
+        data = hit_data("iteration", refused) if refused else {"cause": cause.value, "cap": 0, "used": 0}
+        scope = refused.scope.split()[0] if refused else "iteration"
+        night.record("limit", {**data, "scope": scope}, loop=loop.name, task=task.id, iteration=ended.iteration)
+    at = refused.scope.split()[0] if refused else ""
+    if (hit := _standing(night, refused, at == "task", f"task {task.id}")) and _is_open(night, task.id):
+        night.parked.add(task.id)
+        night.record("parked", hit_data("task", hit), loop=loop.name, task=task.id)
+    if hit := _standing(night, refused, at == "role", f"role {task.role}"):
+        night.pause_role(task.role, str(hit))
         night.record("limit", hit_data("role", hit), loop=loop.name)
-    if hit := _standing(night, loop, refused == "loop", f"loop {loop.name}"):
+    if hit := _standing(night, refused, at == "loop", f"loop {loop.name}"):
         night.record("limit", hit_data("loop", hit), loop=loop.name)
         night.pause(loop, f"limit: {hit}")
-    night_hit(night, loop.denied if refused == "night" else None)
+    night_hit(night, refused if at == "night" else None)
 
 
-def _standing(night: Night, loop: LoopState, refused: bool, scope: str) -> Hit | None:
-    """The scope's cap that was refused, or of which the share ``pause_at`` is used."""
-    return loop.denied if refused else night.budget.standing(scope)
+def _standing(night: Night, refused: Hit | None, here: bool, scope: str) -> Hit | None:
+    """The scope's cap that refused a call, or of which the share ``pause_at`` is used."""
+    return refused if here else night.budget.standing(scope)
 
 
 def _is_open(night: Night, task: str) -> bool:

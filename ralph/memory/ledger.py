@@ -121,7 +121,8 @@ class Ledger:
             filters.extend(kinds)
         sql = f"select {_COLUMNS} from events where {' and '.join(where)} order by seq"
         for row in self._db.execute(sql, [*values, *filters]):
-            yield Event(*row[:7], json.loads(row[7]))
+            seq, at, own_night, loop, task, own_iteration, kind, data = row
+            yield Event(seq, at, own_night, loop, task, own_iteration, kind, json.loads(data))
 
     def last_night(self) -> str | None:
         """Id of the newest night, or None."""
