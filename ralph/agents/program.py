@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from ralph.host.process import Completed
 SAID_BYTES = 4000
 _LINE_BYTES = 2000
 _TAIL_LINES = 60
+_INTERPRETER = re.compile(r"(?:python|pypy)[\d.]*|(?:ba|da|z|k)?sh|node|bun|deno|ruby|perl|php")
 _SYSTEM = frozenset({"usr", "bin", "sbin", "opt", "nix", "snap", "etc", "dev", "proc", "Applications", "Library"})
 
 Clock = Callable[[], datetime]
@@ -29,34 +31,32 @@ def boxed(job: Job) -> bool:
 
 
 def own_files(command: Sequence[str], root: Path) -> list[Path]:
-    """Files of a command line that the sandbox must show read-only: the program, and files named by full path.
+    """Files of a command line that the sandbox must show read-only: the program, and an interpreter's script.
 
-    A first word with a slash is relative to ``root``, the directory of ralph.toml. What the system installed is
-    seen inside anyway.
+    A first word with a slash is relative to ``root``, the directory of ralph.toml; a script counts where it is given
+    by its full path (a relative one is the work tree's). What the system installed is seen inside anyway.
     """
-    files = [_file(word, root, first=place == 0) for place, word in enumerate(command)]
-    return [path for path in files if path is not None]
+    return list(_own(command, root).values())
 
 
 def resolved(command: Sequence[str], root: Path, job: Job) -> list[str]:
     """The command line with the files of ``own_files`` under the paths at which the agent sees them."""
-    words: list[str] = []
-    for place, word in enumerate(command):
-        path = _file(word, root, first=place == 0)
-        if path is None:
-            words.append(word)
-        else:
-            words.append(str(job.prompt_file.parent / "bin" / path.name) if boxed(job) else str(path))
+    words = list(command)
+    for place, path in _own(command, root).items():
+        words[place] = str(job.prompt_file.parent / "bin" / path.name) if boxed(job) else str(path)
     return words
 
 
-def _file(word: str, root: Path, first: bool) -> Path | None:
-    if "/" not in word or (not first and not word.startswith("/")):
-        return None
-    path = root / Path(word).expanduser()
-    if path.parts[1:2] and path.parts[1] in _SYSTEM and path.is_absolute():
-        return None
-    return path if first or path.is_file() else None
+def _own(command: Sequence[str], root: Path) -> dict[int, Path]:
+    """Index of a word -> the file it names."""
+    found: dict[int, Path] = {}
+    if command and "/" in command[0]:
+        found[0] = root / Path(command[0]).expanduser()
+    if command and _INTERPRETER.fullmatch(Path(command[0]).name):
+        script = next((place for place, word in enumerate(command[1:], 1) if not word.startswith("-")), 0)
+        if script and command[script].startswith("/") and Path(command[script]).is_file():
+            found[script] = Path(command[script])
+    return {place: path for place, path in found.items() if path.parts[1] not in _SYSTEM}
 
 
 def full_prompt(job: Job) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from ralph import config
 from ralph.agents.command import CommandAgent, reported_usage
+from ralph.agents.program import resolved
 from ralph.domain import AgentResult, Cause, Usage
 from tests.desk import LocalDesk, job
 
@@ -223,9 +224,23 @@ def test_a_usage_file_that_is_a_link_is_not_followed(tmp_path):
 
 
 def test_what_it_binds(tmp_path):
-    full = tmp_path / "tool.py"
-    full.write_text("")
-    table = config.Agent(kind="command", command=["./agent.sh", str(full), "/usr/bin/env", "src/x.py"])
-    assert CommandAgent("mine", table, tmp_path / "repo").binds() == [tmp_path / "repo" / "agent.sh", full]
-    plain = config.Agent(kind="command", command=["aider", "--yes"])
-    assert CommandAgent("mine", plain, tmp_path).binds() == []
+    script, repo = tmp_path / "tool.py", tmp_path / "repo"
+    script.write_text("")
+
+    def binds(*command: str) -> list[Path]:
+        return CommandAgent("mine", config.Agent(kind="command", command=list(command)), repo).binds()
+
+    assert binds("./agent.sh", str(script), "/usr/bin/env") == [repo / "agent.sh"]
+    assert binds(str(script), "{prompt_file}") == [script]
+    assert binds("python3.11", "-I", str(script), str(script)) == [script]
+    assert binds("python3", "src/agent.py") == binds("/usr/bin/env", "x") == binds("aider", "--yes") == []
+
+
+def test_what_it_binds_lies_beside_the_prompt_inside_a_sandbox(tmp_path):
+    script = tmp_path / "tool.py"
+    script.write_text("")
+    inside, outside = job(tmp_path, prompt_file=Path("/run/ralph/prompt.md")), job(tmp_path)
+    assert resolved(["./a/agent.sh", "x"], tmp_path, inside) == ["/run/ralph/bin/agent.sh", "x"]
+    assert resolved(["sh", "-e", str(script)], tmp_path, inside) == ["sh", "-e", "/run/ralph/bin/tool.py"]
+    assert resolved(["./a/agent.sh", "x"], tmp_path, outside) == [str(tmp_path / "a" / "agent.sh"), "x"]
+    assert resolved(["make", "agent"], tmp_path, inside) == ["make", "agent"]
