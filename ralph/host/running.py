@@ -43,6 +43,7 @@ class Running:
         self._read = os.open(request.log, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._errors = os.open(request.errors, _WRITE, 0o600) if request.errors else self._log
         self._tail = Tail(self._read, on_line) if on_line else None
+        self._behind = False
         self._watchdog = Watchdog(request, self._begun)
 
     def streams(self) -> tuple[int, int, int]:
@@ -59,7 +60,7 @@ class Running:
 
     def wait(self, now: float) -> float | None:
         """Seconds until ``look`` has something to do; None where only the end of the command matters."""
-        waits = [0.05] if self._tail else []
+        waits = [0.0 if self._behind else 0.05] if self._tail else []
         if self._steps:
             waits.append(max(0.0, self._steps[0][0] - now))
         if self.cause is None or self.cause not in AT_ONCE:
@@ -71,7 +72,7 @@ class Running:
     def look(self, now: float) -> None:
         """Feed the lines that have come, judge the limits, climb the ladder."""
         if self._tail:
-            self._tail.read()
+            self._behind = not self._tail.read()
         cause = self._watchdog.look(now, self.output(), lambda: tree.family(self.pid) if self.pid else [])
         if cause is not None:
             self.stop(cause, now)

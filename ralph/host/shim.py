@@ -144,6 +144,8 @@ class Shim:
                     self._tell({"op": "swept", "count": count, "unkillable": unkillable})
 
     def _tell(self, message: Message) -> None:
+        if not self._wanted:
+            return  # an exit that our own last sweep caused must not look like the command's own
         try:
             self._link.send(message)
         except OSError:

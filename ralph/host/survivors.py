@@ -12,6 +12,7 @@ from ralph.host.tree import children, family
 
 _LINUX = sys.platform == "linux"
 _LOOK = 0.25
+_KILL_SECONDS, _TIGHT_SECONDS = 10.0, 0.5
 SHIMS: set[int] = set()
 """Shims of this process that live."""
 
@@ -59,21 +60,37 @@ class Survivors:
 
 
 def _kill_adopted() -> int:
-    """Kill children of ours that live in sessions of their own: after the shim's death its commands come to us."""
-    count, deadline = 0, time.monotonic() + 5
-    while (adopted := [pid for pid in children(os.getpid()) if _adopted(pid)]) and time.monotonic() < deadline:
+    """Kill and collect children of ours that live in sessions of their own: the dead shim's commands came to us.
+
+    Waits for them by pid, never for any child: that would steal the exit codes of our own subprocesses.
+    """
+    seen: set[int] = set()
+    began = time.monotonic()
+    while adopted := [pid for pid in children(os.getpid()) if pid not in SHIMS and _session(pid) != os.getsid(0)]:
         for pid in adopted:
             _kill(pid)
-        count += len(adopted)
-        time.sleep(0.002)
-    return count
+            _collect(pid)
+        seen.update(adopted)
+        waited = time.monotonic() - began
+        if waited > _KILL_SECONDS:
+            break
+        if waited > _TIGHT_SECONDS:
+            time.sleep(0.002)
+    return len(seen)
 
 
-def _adopted(pid: int) -> bool:
+def _session(pid: int) -> int:
     try:
-        return os.getsid(pid) != os.getsid(0) and pid not in SHIMS and create_time(pid) is not None
+        return os.getsid(pid)
     except OSError:
-        return False
+        return os.getsid(0)  # it has just ended
+
+
+def _collect(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass  # collected already
 
 
 def _kill(pid: int) -> None:

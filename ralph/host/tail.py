@@ -8,7 +8,7 @@ from collections.abc import Callable
 LINE = 1 << 20
 """Bytes of one line that are handed on; the rest of a longer line is dropped."""
 _CHUNK = 1 << 18
-_CHUNKS = 64
+_CHUNKS = 8
 """Chunks of one look: a writer that is faster than we are must not keep us from our other duties."""
 
 
