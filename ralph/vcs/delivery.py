@@ -191,8 +191,10 @@ def _remove_empty(common: Path, folder: str) -> None:
     while path != common / "refs":
         try:
             path.rmdir()
+        except FileNotFoundError:
+            pass  # git removed it already; its parent may be left
         except OSError:
-            return  # in use by another delivery, or gone
+            return  # in use by another delivery
         path = path.parent
 
 
