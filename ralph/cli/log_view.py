@@ -54,7 +54,7 @@ def _about(event: Event) -> str:
         case "committed":
             return f"{data['commit'][:12]} on {data['branch'].removeprefix('refs/heads/')}"
         case "task":
-            return data["status"].replace("_", " ") + (f": {data['reason']}" if data.get("reason") else "")
+            return str(data["status"]).replace("_", " ") + (f": {data['reason']}" if data.get("reason") else "")
         case "pull_request":
             return f"{data['branch']} #{data['number']} {data['state']}: {data['url']}"
         case "reassigned":

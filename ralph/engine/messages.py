@@ -5,9 +5,7 @@ Never pickle: a worker runs beside code that an agent wrote, so what it sends is
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -185,10 +183,14 @@ def decode_down(line: bytes) -> Down:
     return _DOWN.validate_json(line)
 
 
-@cache
-def adapter(kind: Hashable) -> TypeAdapter[Any]:
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+
+
+def adapter(kind: Any) -> TypeAdapter[Any]:
     """The adapter of a domain type; building one costs milliseconds, so each is built once."""
-    return TypeAdapter(kind)
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def plain(value: Any) -> Any:
