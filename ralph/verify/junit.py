@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 from junitparser import Error, Failure, Skipped, TestCase
 
+from ralph.core.inert import line
 from ralph.domain import TestCounts, TestFailure
 from ralph.errors import RalphError
 from ralph.host.files import read_regular
@@ -21,6 +22,7 @@ MAX_BYTES = 20_000_000
 _MAX_DEPTH = 64
 _MAX_CASES = 200_000
 _MAX_FAILURES = 200
+_LONGEST_NAME = 1_000
 _WORSE = {"passed": 0, "skipped": 1, "failed": 2}
 _GENERIC = re.compile(
     r"collection failure|collection skipped|failed on (?:setup|teardown) with|test (?:setup|teardown) failure"
@@ -140,8 +142,8 @@ def _refuse_tricks(data: bytes) -> None:
 
 def _identity(case: TestCase, file: str, suites: tuple[str, ...], root: str) -> str:
     """``file::class::name``, like pytest's node id, as far as the report tells; stable over runs."""
-    name, place = first_lines(case.name or "", 1, 300), first_lines(case.classname or "", 1, 300)
-    file = _relative(first_lines(file, 1, 300), root)
+    name, place = line(case.name or "", _LONGEST_NAME), line(case.classname or "", _LONGEST_NAME)
+    file = _relative(line(file, _LONGEST_NAME), root)
     if place == "test" and suites:  # node's runner: the suites are the enclosing tests
         return "::".join(part for part in (file, " > ".join((*suites, name))) if part)
     if file.endswith(".py"):
@@ -165,13 +167,13 @@ def _message(result: Failure | Error) -> str:
     message, text = str(result.message or ""), str(result.text or "")
     if message and not _GENERIC.match(message):
         return first_lines("\n".join([message, *_location(text)]))
-    told = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    told = [said[1:].strip() for said in text.splitlines() if said.startswith("E ")]
     return first_lines("\n".join([message, *(told or [text])]))
 
 
 def _location(text: str) -> list[str]:
     """The last line of a traceback that names file and line."""
-    places = [line.strip() for line in text.splitlines() if re.match(r"\S+:\d+(?::|$)", line)]
+    places = [said.strip() for said in text.splitlines() if re.match(r"\S+:\d+(?::|$)", said)]
     return places[-1:]
 
 
