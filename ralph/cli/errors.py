@@ -58,9 +58,10 @@ def boundary(run: Callable[[], object]) -> int:
 def _say(message: str, hint: str, code: int) -> int:
     from ralph.core.inert import visible
 
-    click.echo(f"{click.style('ralph:', bold=True)} {visible(message)}", err=True)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style('ralph:', bold=True)} {visible(message)}", err=True, color=colour)
     if hint:
-        click.echo(f"{click.style('hint:', bold=True)} {visible(hint)}", err=True)
+        click.echo(f"{click.style('hint:', bold=True)} {visible(hint)}", err=True, color=colour)
     return code
 
 

@@ -109,10 +109,11 @@ def _tasks_text(example: bool) -> str:
 def _write(path: Path, text: str, about: str) -> str:
     """Create the file; one that exists in any form is left alone."""
     try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         return f"kept {path.name}: it exists already"
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(text)
     return f"wrote {path.name}: {about}"
 
 

@@ -10,6 +10,7 @@ import click
 
 from ralph import __version__
 from ralph.cli import errors
+from ralph.errors import RalphError
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
@@ -111,6 +112,10 @@ def cli(ctx: click.Context, directory: str | None) -> None:
             os.chdir(directory)
         except OSError as error:
             raise click.BadParameter(f"{directory}: {error.strerror}", param_hint="-C") from None
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except FileNotFoundError:
+        raise RalphError("the current directory has been deleted", "change to one that exists") from None
 
 
 @click.command(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,13 @@ MAX_BYTES = 1_000_000
 def load(path: Path) -> Config:
     """Read a ralph.toml.
 
-    Raises ConfigError naming file and line for a missing, unreadable or wrong file.
+    Raises ConfigError naming file and line for a missing, unreadable or wrong file, and for one that
+    somebody else may write: it holds commands that are run.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            _refuse_foreign(path, os.fstat(file.fileno()))
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", "run `ralph init` in the repository") from None
     except OSError as error:
@@ -34,6 +39,13 @@ def load(path: Path) -> Config:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8") from None
     return parse(text, str(path))
+
+
+def _refuse_foreign(path: Path, info: os.stat_result) -> None:
+    if info.st_mode & stat.S_IWOTH:
+        raise ConfigError(f"{path} may be changed by every user of this machine", f"chmod o-w {path}")
+    if os.getuid() != 0 and info.st_uid not in (0, os.getuid()):
+        raise ConfigError(f"{path} belongs to another user", "work in a checkout of your own")
 
 
 def parse(text: str, name: str = "ralph.toml") -> Config:
