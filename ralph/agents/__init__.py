@@ -13,7 +13,7 @@ from ralph.errors import ConfigError
 if TYPE_CHECKING:
     from ralph.core.secrets import Redactor
 
-__all__ = ["account", "make", "metered", "program", "secret_names"]
+__all__ = ["account", "make", "metered", "secret_names"]
 
 WORKING = ("api", "claude-code", "command", "scripted")
 """Kinds that can be run."""
@@ -82,10 +82,3 @@ def metered(agent: config.Agent, prices: Mapping[str, config.Price] | None = Non
     from ralph.agents import pricing
 
     return pricing.known(agent.model, prices or {})
-
-
-def program(agent: config.Agent) -> str | None:
-    """The program that must be installed for it, None where there is none."""
-    if agent.command:
-        return agent.command[0]
-    return {"claude-code": "claude"}.get(agent.kind, agent.kind if agent.kind not in WORKING else None)

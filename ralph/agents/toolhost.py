@@ -75,10 +75,12 @@ class Kept:
 class Shell:
     """One bash that keeps its directory and variables between commands.
 
-    Commands get an empty standard input; their exit status comes over a pipe that is closed for them.
+    Commands get an empty standard input; their exit status comes over a pipe that is closed for them. ``owner`` is
+    a descriptor that can be read while a command runs only where whoever asked for it is gone; then all ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, owner: int) -> None:
+        self.owner = owner
         self.process: subprocess.Popen[bytes] | None = None
         self.out = self.status = self.told = -1
 
@@ -147,11 +149,13 @@ class Shell:
     def _wait(self, mark: bytes, kept: Kept, deadline: float) -> int | None:
         """Exit status of the command; None: out of time, -1: the shell is gone."""
         told = b""
-        watched = [self.out, self.status]
+        watched = [self.owner, self.out, self.status]
         while (left := deadline - time.monotonic()) > 0:
             ready = select.select(watched, [], [], left)[0]
+            if self.owner in ready:
+                raise SystemExit
             if self.out in ready and not kept.drain(self.out):
-                watched = [self.status]
+                watched = [self.owner, self.status]
             if self.status in ready:
                 data = os.read(self.status, 4096)
                 told += data
@@ -394,7 +398,7 @@ def main() -> None:
     os.close(null)
     os.environ.update(PAGER="cat", GIT_PAGER="cat")
     signal.signal(signal.SIGALRM, out_of_time)
-    shell, files = Shell(), Files(os.getcwd())
+    shell, files = Shell(requests.fileno()), Files(os.getcwd())
     for line in requests:
         answers.write(answer(shell, files, line))
         answers.flush()

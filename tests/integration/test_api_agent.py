@@ -4,18 +4,20 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ralph.agents.api import ApiAgent, Patience
 from ralph.agents.base import Grant
 from ralph.config import Agent, Price
 from ralph.domain import AgentResult, Cause
+from ralph.host.process import Request, Shim, Tool
 from ralph.modelserver import Script, Server, serve
 from tests.desk import LocalDesk, job
 
@@ -369,6 +371,36 @@ def test_a_stop_ends_it_within_a_second(stage: Callable[..., Stage], turn: dict[
     assert ended - said[0] < 1
     assert len(s.desk.settled) == len(s.desk.asked) == 1
     assert all(process.poll() is not None for process in s.desk.opened)
+
+
+class ShimDesk(LocalDesk):
+    """The desk with tools under a real shim, as a worker runs them."""
+
+    def open(self, argv: list[str], *, env: Mapping[str, str]) -> Tool:  # type: ignore[override]
+        request = Request(tuple(argv), str(self.directory), env, self.run_dir / "tools.log")
+        return self.shim.open(request)
+
+    shim: Shim
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_tools_under_a_real_shim(stage: Callable[..., Stage], stopped: bool) -> None:
+    s = stage(
+        {"run": ["nohup setsid sleep 300 & echo $!", *(["touch begun; sleep 30"] if stopped else [])]}, {"text": "ok"}
+    )
+    desk = ShimDesk(s.root / "tree", s.root / "run")
+    desk.shim = Shim.start(-1, "f" * 32)
+    with desk.shim:
+        if stopped:
+            desk.say("stop", stop=True, after=1.0)
+        begun = time.monotonic()
+        result = ApiAgent("api", Agent(kind="api", base_url=s.server.url), patience=QUICK).run(job(s.root), desk)
+        assert time.monotonic() - begun < 2.5
+        assert result.cause is (Cause.STOPPED if stopped else None)
+        assert (s.root / "tree" / "begun").exists() == stopped
+        assert result.said == ("" if stopped else "ok")
+        assert not [child for child in psutil.Process().children(recursive=True) if child.name() == "sleep"]
+    desk.close()
 
 
 def test_a_stop_before_the_first_call(stage: Callable[..., Stage]) -> None:

@@ -125,6 +125,23 @@ def test_a_background_process_does_not_hold_a_command_up(host: Host, tree: Path)
             os.kill(pid, 0)
 
 
+def test_it_ends_with_all_it_started_when_its_owner_is_gone(host: Host, tree: Path) -> None:
+    assert host.process.stdin
+    host.process.stdin.write(
+        json.dumps({"id": 1, "tool": "bash", "input": {"command": "echo $$ > pid; sleep 60"}}).encode()
+    )
+    host.process.stdin.write(b"\n")
+    host.process.stdin.flush()
+    begun = time.monotonic()
+    while not (tree / "pid").exists() or not (tree / "pid").read_text():
+        assert time.monotonic() - begun < 5
+    host.process.stdin.close()
+    host.process.stdin = None
+    assert host.process.wait(2) == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(int((tree / "pid").read_text()), 0)
+
+
 def test_output_without_end_is_cut_in_the_middle(host: Host) -> None:
     content = host.bash("echo START; head -c 30000000 /dev/zero | tr '\\0' x; echo; echo END")
     assert content.startswith("START\nxxx")
