@@ -77,8 +77,11 @@ def _print(columns: list[str], rows: list[tuple[Any, ...]], as_json: bool, as_cs
         import csv
         import sys
 
+        from ralph.core.inert import visible
+
+        shown = [[visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows([columns, *rows])
+        writer.writerows([columns, *(shown if sys.stdout.isatty() else rows)])
     else:
         click.echo(table(columns, rows, limit=120))
 
