@@ -14,7 +14,10 @@ _HIDDEN = ("/tmp", "/run", "/var/tmp", "/mnt", "/media")
 _FIRST = (
     "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session",
     "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+    "--ro-bind", "/proc/sys", "/proc/sys",
 )  # fmt: skip
+"""/proc/sys apart: root without any capability may still write sysctls (core_pattern runs a program on the host), and
+bubblewrap leaves them writable, as it asks access(2), which says no for that directory."""
 
 
 class BwrapSandbox:
@@ -51,6 +54,10 @@ class BwrapSandbox:
                 line += [option, str(host), str(inside)]
         return [*line, "--", *LAUNCHER, directory, *argv]
 
+    def warm(self) -> None:
+        """Look for tools now and remember them: the fork server does it once for all workers."""
+        toolchain.installations(self._empty, self._search)
+
     def path_of(self, jail: Jail, host: Path) -> Path:
         binds = [
             (jail.tree, jail.at),
@@ -66,8 +73,9 @@ class BwrapSandbox:
         return inside / host.relative_to(source)
 
     def home_of(self, jail: Jail) -> Path:
-        """The user's own home, so that tools find what is shown there; elsewhere where the checkout is a home."""
-        return Path("/run/home") if self._home.is_relative_to(jail.at) else self._home
+        """The user's own home, so that tools find what is shown there; elsewhere where that is not possible."""
+        possible = any(self._home.is_relative_to(path) for path in self._empty)
+        return self._home if possible and not self._home.is_relative_to(jail.at) else Path("/run/home")
 
     def tmp_of(self, jail: Jail) -> Path:  # noqa: ARG002 (the seam)
         return Path("/tmp")

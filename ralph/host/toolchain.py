@@ -44,13 +44,13 @@ def installations(hidden: tuple[Path, ...], search: str) -> tuple[Path, ...]:
     found = [*wanted]
     for folder in wanted:
         if _below(folder, hidden):
-            found += [folder.parent] if folder.name == "bin" and (folder.parent / "lib").is_dir() else []
+            found += [folder.parent] if folder.name == "bin" and os.access(folder.parent / "lib", os.R_OK) else []
             found += _link_targets(folder, hidden)
         found += interpreter_of(folder.parent)
     found += [home / tool for home in homes() for tool in _TOOLS]
     found += [Path(value) for name in _VARIABLES if (value := os.environ.get(name, "")).startswith("/")]
     found += [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parent.parent]
-    return outermost(path for path in found if _below(path, hidden) and path.exists() and _harmless(path))
+    return outermost(path for path in found if _below(path, hidden) and os.access(path, os.R_OK) and _harmless(path))
 
 
 def interpreter_of(environment: Path) -> list[Path]:
@@ -92,7 +92,7 @@ def _link_targets(folder: Path, hidden: tuple[Path, ...]) -> list[Path]:
         target = Path(os.path.realpath(link))
         if _below(target, hidden) and not target.is_relative_to(folder):
             top = target.parent.parent
-            targets.append(top if target.parent.name == "bin" and (top / "pyvenv.cfg").exists() else target)
+            targets.append(top if target.parent.name == "bin" and os.access(top / "pyvenv.cfg", os.R_OK) else target)
             targets += interpreter_of(top)
     return targets
 
