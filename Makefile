@@ -33,8 +33,8 @@ docs: $(VENV)/.dev ## Write again what in docs/ is generated from the program
 
 lock: $(VENV)/.dev ## Resolve the dependencies again
 	$(PIP) install -q uv
-	$(COMPILE) --group build -o requirements.lock
-	$(COMPILE) --group dev --extra notify -o requirements-dev.lock
+	$(COMPILE) --group build --extra demo -o requirements.lock
+	$(COMPILE) --group dev --extra demo --extra notify -o requirements-dev.lock
 
 clean: ## Remove what make made
 	rm -rf $(VENV) demo dist

@@ -26,6 +26,7 @@ Examples:
   ralph doctor
   ralph doctor --quick     without running the gates
   ralph doctor --json
+
 \b
 Exit code: 0 all is well, warnings included; 4 at least one line fails.
 """

@@ -93,6 +93,7 @@ Examples:
   ralph start                   start before bed; works from 22:00 to 07:00
   ralph start --once            work now, in the foreground, until nothing is left
   ralph report                  read what happened
+
 \b
 Exit codes: 0 done, 1 expected error, 2 usage, 3 bug, 4 finished but something
 needs a person, 130 interrupted.

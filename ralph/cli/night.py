@@ -26,6 +26,7 @@ Examples:
   ralph start --now          a night right now, detached
   ralph start --once         work in the foreground until nothing is ready, then report
   ralph start --dry-run      what would run, in which order, under which caps
+
 \b
 Exit codes of --once: 0 all done, 4 something needs you, 1 it could not start.
 """
