@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from ralph.errors import ConfigError
 if TYPE_CHECKING:
     from ralph.core.secrets import Redactor
 
-__all__ = ["account", "make", "metered", "secret_names"]
+__all__ = ["account", "make", "metered", "preload", "secret_names"]
 
 WORKING = ("api", "claude-code", "command", "scripted")
 """Kinds that can be run."""
@@ -58,6 +58,13 @@ def make(
                 f"agents.{name}: kind {agent.kind!r} can't be run by this version",
                 f'kinds that work: {", ".join(WORKING)}; any other CLI runs with kind = "command"',
             )
+
+
+def preload(agents: Iterable[config.Agent]) -> list[str]:
+    """Modules worth importing once in a fork server, for what these agents need."""
+    kinds = {agent.kind for agent in agents}
+    modules = ["ralph.agents.claude_code"] if "claude-code" in kinds else []
+    return [*modules, "ralph.agents.warm"] if "api" in kinds else modules
 
 
 def account(name: str, agent: config.Agent, secrets: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ralph import agents
 from ralph.config import Config, load
 from ralph.core import window
 from ralph.engine.control import ControlServer, Request
@@ -173,7 +174,7 @@ class Daemon:
         from ralph.engine.finish import finish
         from ralph.engine.staging import stage
 
-        self.executor = self.executor or ForkedExecutor()
+        self.executor = self.executor or ForkedExecutor(agents.preload(self.config.agents.values()))
         self.state = "preparing the night"
         self.night = await stage(self.layout, self.config, self.ledger, self.executor, self.secrets, mode, here)
         self.state = "running"

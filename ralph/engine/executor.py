@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from ralph.engine.messages import MAX_LINE, Broken, Done, Down, Ready, Up, decode_up, encode_down
 
-_PRELOAD = ["ralph.engine.worker", "ralph.engine.preload"]
+PRELOAD = "ralph.engine.preload"
 _WRITE_HIGH = 4 * 1024 * 1024
 
 
@@ -113,9 +113,10 @@ class ForkedExecutor:
 
     name = "forked"
 
-    def __init__(self) -> None:
+    def __init__(self, further: Sequence[str] = ()) -> None:
+        """``further`` names modules that the fork server imports besides the worker itself."""
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOAD)
+        self._context.set_forkserver_preload([*further, PRELOAD])
 
     async def start(self) -> Link:
         from ralph.engine.worker import main

@@ -278,6 +278,11 @@ def _runner() -> type[Runner]:
     return Runner
 
 
+def warm() -> None:
+    """Import GitPython now: the fork server does it once for all workers."""
+    _runner()
+
+
 def _expire(process: subprocess.Popen[bytes], late: threading.Event) -> None:
     late.set()
     _kill(process)
