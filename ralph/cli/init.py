@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ralph.host.paths import Layout
     from ralph.verify.detect import Detected
 
-EXCLUDED = ("/tasks.json", "/progress/", "/.ralph")
-
 
 @click.command(
     epilog="""\b
@@ -37,6 +35,7 @@ def init(example: bool, agents_md: bool) -> None:
     from ralph.cli.programs import present
     from ralph.engine.lock import lock_repository
     from ralph.host.files import own_directory
+    from ralph.host.footprint import exclude, link
     from ralph.host.paths import find_repo, layout
     from ralph.verify.detect import detect
 
@@ -52,8 +51,8 @@ def init(example: bool, agents_md: bool) -> None:
             _write(found.repo / "ralph.toml", config, _about_config(detected, agents)),
             _write(found.repo / "tasks.json", _tasks_text(example), "one example task" if example else "no task yet"),
             _write(found.repo / "AGENTS.md", AGENTS_MD, "fill it in, commit it") if agents_md else "",
-            _exclude(found),
-            _link(found),
+            exclude(found),
+            link(found),
             *detected.notes,
         ):
             if line:
@@ -121,31 +120,6 @@ def _about_config(detected: Detected, agents: dict[str, dict[str, Any]]) -> str:
     languages = ", ".join(detected.languages) or "no language recognised"
     gates = ", ".join(str(gate["name"]) for gate in detected.gates) or "none found"
     return f"{languages}; gates: {gates}; agents: {', '.join(agents) or 'none found'}"
-
-
-def _exclude(layout: Layout) -> str:
-    """Keep run state out of `git status`, through the exclude file that is never committed."""
-    path = layout.common_dir / "info" / "exclude"
-    path.parent.mkdir(exist_ok=True)
-    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
-    missing = [pattern for pattern in EXCLUDED if pattern not in text.splitlines()]
-    if not missing:
-        return ""
-    lead = "" if not text or text.endswith("\n") else "\n"
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(lead + "# run state of ralph\n" + "".join(f"{pattern}\n" for pattern in missing))
-    return f"excluded {', '.join(missing)} in {path}"
-
-
-def _link(layout: Layout) -> str:
-    link = layout.repo / ".ralph"
-    if link.is_symlink() and Path(os.path.realpath(link)) == layout.root:
-        return ""
-    try:
-        link.symlink_to(layout.root)
-    except FileExistsError:
-        return f"kept .ralph: it exists and does not lead to {layout.root}"
-    return f"linked .ralph to {layout.root}"
 
 
 def _first_steps(layout: Layout, detected: Detected, agents: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -72,6 +72,8 @@ class IterationSpec:
     mirror: str
     checkout: str
     """Path of the user's checkout: where trees are mounted inside a sandbox."""
+    base: str
+    """Commit the night is pinned to: what people wrote for agents is read from it."""
     head: str
     """Commit that the task's commit will have as its (first) parent."""
     start_tree: str | None
@@ -91,7 +93,6 @@ class IterationSpec:
     handoffs: dict[str, str] = field(default_factory=dict)
     """Per dependency id: the note it left."""
     progress_tail: str = ""
-    messages: tuple[str, ...] = ()
     tokens_left: int = 0
     """Cap on counted tokens of this iteration; 0 = none."""
     dollars_left: float = 0

@@ -29,7 +29,7 @@ from ralph.engine.schedule import Chime, Clockwork, zone
 from ralph.engine.staging import take_secrets
 from ralph.engine.status import night_status
 from ralph.errors import BUG, DONE, NEEDS_PERSON, RalphError
-from ralph.host import service
+from ralph.host import footprint, service
 from ralph.host.awake import keep_awake
 from ralph.host.files import own_directory
 from ralph.host.paths import Layout, layout
@@ -74,6 +74,8 @@ class Daemon:
         with ExitStack() as held:
             held.enter_context(lock_repository(self.layout))
             own_directory(self.layout.root)
+            footprint.exclude(self.layout)
+            footprint.link(self.layout)
             self.safe_mode = crashes(self.layout) >= SAFE_MODE_CRASHES
             note_start(self.layout)
             self.ledger = Ledger(self.layout.ledger)

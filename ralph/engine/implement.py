@@ -61,7 +61,7 @@ def compose(worker: Worker) -> prompt.Prompt:
     spec, workspace = worker.spec, worker.workspace
 
     def read(path: str) -> bytes | None:
-        return workspace.read(spec.head, path, 200_000)
+        return workspace.read(spec.base, path, 200_000)
 
     role = worker.config.roles.get(spec.task.role)
     known = knowledge.read(read, spec.task.files)
@@ -72,11 +72,10 @@ def compose(worker: Worker) -> prompt.Prompt:
             gates=tuple((gate.name, gate.command) for gate in worker.config.gates),
             role=role.prompt if role else "",
             agents_md=known.root,
-            repository_map=outline(workspace.paths(spec.head)),
+            repository_map=outline(workspace.paths(spec.base)),
             nested=known.near,
             progress=spec.progress_tail,
             handoffs=spec.handoffs,
-            messages=spec.messages,
             feedback=spec.feedback,
             kept=spec.start_tree is not None,
             taken=spec.shared_files,

@@ -65,6 +65,7 @@ def _spec(
         loop_dir=str(night.layout.loop(loop.name)),
         mirror=str(night.layout.mirror),
         checkout=str(night.layout.repo),
+        base=night.base,
         head=start[0],
         start_tree=start_tree,
         validate_only=state.paid and start_tree is not None,

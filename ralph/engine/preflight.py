@@ -172,6 +172,7 @@ def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tas
         loop_dir=str(where.root / NAME / "loop"),
         mirror=str(where.mirror),
         checkout=str(where.repo),
+        base=base,
         head=base,
         start_tree=None,
         validate_only=True,
