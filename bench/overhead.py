@@ -69,6 +69,12 @@ class Idle:
     status_p50_ms: float
     status_p90_ms: float
 
+    def __str__(self) -> str:
+        return (
+            f"\n{self.loops} idle loops: {self.processes} processes, {self.pss_mb:.0f} MB PSS in all; "
+            f"`ralph status` p50 {self.status_p50_ms:.0f} ms, p90 {self.status_p90_ms:.0f} ms"
+        )
+
 
 class Bench:
     """Everything one run needs below one temporary directory."""
@@ -81,6 +87,7 @@ class Bench:
         self.agent.write_text(AGENT)
         self.stamps = root / "stamps"
         self.stamps.mkdir()
+        self.steps: dict[str, dict[str, float]] = {}
         runtime = root / "run"
         runtime.mkdir(mode=0o700)
         identity = {f"GIT_{who}_{what}": "bench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -123,7 +130,16 @@ class Bench:
         if done.returncode:
             sys.exit(f"ralph start --once ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         self._count(repo, "ralph/loop-1", len(tasks) + 1)
+        self.steps[name] = self._steps(repo)
         return gaps(stamps)
+
+    def _steps(self, repo: Path) -> dict[str, float]:
+        """Median milliseconds of each step of the worker, as the ledger has them; `implement` holds the agent."""
+        asked = self.call(repo, "query", "--json", "select data from events where kind = 'ended'", check=True)
+        rows = json.loads(asked.stdout)
+        seconds = [json.loads(one["data"])["seconds"] for one in (rows["rows"] if isinstance(rows, dict) else rows)]
+        names = dict.fromkeys(name for one in seconds for name in one)
+        return {name: statistics.median(one.get(name, 0.0) for one in seconds) * 1000 for name in names}
 
     def configure(self, repo: Path, stamps: Path, tasks: list[str], loops: int, night: str = "") -> None:
         """Set the repository up as a user would, with one gate that always passes."""
@@ -185,7 +201,7 @@ class Bench:
             elif pids and now - seen[-1][0] > 3:
                 return family
             time.sleep(0.2)
-        sys.exit("the daemon did not settle")
+        sys.exit(f"the daemon's processes did not settle: {[sorted(pids) for _, pids in seen[-3:]]}")
 
     def _family(self) -> list[psutil.Process]:
         found: dict[int, psutil.Process] = {}
@@ -218,7 +234,7 @@ def row(repository: str, runner: str, values: list[float]) -> Row:
     return Row(repository, runner, len(values) + 1, statistics.median(values), percentile(values, 0.9), max(values))
 
 
-def show(rows: list[Row], idle: Idle | None) -> None:
+def show(rows: list[Row], steps: dict[str, dict[str, float]]) -> None:
     print(f"{'repository':<14}{'runner':<12}{'iterations':>10}{'p50 ms':>10}{'p90 ms':>10}{'max ms':>10}")
     for one in rows:
         print(
@@ -229,11 +245,8 @@ def show(rows: list[Row], idle: Idle | None) -> None:
         bare, ours = by_name.get((name, "shell loop")), by_name.get((name, "ralph"))
         if bare and ours:
             print(f"{name:<14}{'difference':<12}{'':>10}{ours.p50 - bare.p50:>10.1f}{ours.p90 - bare.p90:>10.1f}")
-    if idle:
-        print(
-            f"\n{idle.loops} idle loops: {idle.processes} processes, {idle.pss_mb:.0f} MB PSS in all; "
-            f"`ralph status` p50 {idle.status_p50_ms:.0f} ms, p90 {idle.status_p90_ms:.0f} ms"
-        )
+    for name, parts in steps.items():
+        print(f"{name:<14}steps, p50 ms: " + ", ".join(f"{part} {value:.0f}" for part, value in parts.items()))
 
 
 def main() -> None:
@@ -256,15 +269,22 @@ def main() -> None:
                 rows.append(row(name, "shell loop", bench.bare(key, files, tasks)))
             if args.only in (None, "ralph"):
                 rows.append(row(name, "ralph", bench.ralphed(key, files, tasks)))
+        if rows:
+            show(rows, bench.steps)
         idle = bench.idle() if args.only in (None, "idle") else None
+        if idle:
+            print(idle)
     finally:
         if args.keep:
             print(f"kept {root}")
         else:
             shutil.rmtree(root, ignore_errors=True)
-    show(rows, idle)
     if args.json:
-        figures = {"rows": [asdict(one) for one in rows], "idle": asdict(idle) if idle else None}
+        figures = {
+            "rows": [asdict(one) for one in rows],
+            "idle": asdict(idle) if idle else None,
+            "steps_ms": bench.steps,
+        }
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
