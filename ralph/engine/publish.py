@@ -138,4 +138,4 @@ def _note(night: Night, parcel: _Parcel) -> str:
 
     iteration = night.board.state(parcel.task.id).iteration
     rows = night.ledger.events(iteration=iteration, kinds=("guard", "gate", "committed"))
-    return "".join(json.dumps({"kind": row.kind, **row.data}, sort_keys=True) + "\n" for row in rows)
+    return "".join(json.dumps({"event": row.kind, **row.data}, sort_keys=True) + "\n" for row in rows)
