@@ -26,9 +26,19 @@ __all__ = [
     "probe",
 ]
 
-_ESCAPE = '(echo x > "$1"; echo x > "$2") 2>&-; test -e "$3" && exit 12; echo inside > inside || exit 13'
+_ESCAPE = """
+(echo x > "$1"; echo x > "$2") 2>&-
+test -e "$3" && exit 12
+test -w "$4" && exit 14
+echo inside > inside || exit 13
+"""
 _WROTE_OUTSIDE = "a write outside the tree went through"
-_FINDINGS = {12: "a hidden file could be seen", 13: "the tree could not be written"}
+_FINDINGS = {
+    12: "a hidden file could be seen",
+    13: "the tree could not be written",
+    14: "switches of the kernel can be written",
+}
+_SWITCH = "/proc/sys/kernel/core_pattern"
 _HINTS = (
     (("setting up uid map", "RTM_NEWADDR", "Operation not permitted", "Permission denied"),
      "unprivileged user namespaces are blocked; on Ubuntu 24.04 and later add an AppArmor profile for bwrap with"
@@ -109,7 +119,7 @@ def examine(sandbox: Sandbox) -> str:
         secret.write_text("secret")
         outside = (root / "outside", Path("/") / root.name)  # the second one only root could write
         directory = str(sandbox.path_of(jail, jail.tree))
-        argv = sandbox.wrap(["/bin/sh", "-c", _ESCAPE, "sh", *map(str, (*outside, secret))], jail, directory)
+        argv = sandbox.wrap(["/bin/sh", "-c", _ESCAPE, "sh", *map(str, (*outside, secret)), _SWITCH], jail, directory)
         try:
             done = subprocess.run(argv, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

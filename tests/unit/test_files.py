@@ -157,12 +157,13 @@ def test_delete_tree_manages_a_nest_deeper_than_descriptors_and_recursion(owned:
 
 
 def test_delete_tree_refuses_another_file_system(owned: Path) -> None:
-    shared = Path("/dev/shm")
-    if not shared.is_dir() or shared.stat().st_dev == owned.stat().st_dev:
-        pytest.skip("no second file system here")
+    """A mount can't be made here, so the directory is said to lie on a device that it does not lie on."""
+    (owned / "tree" / "mounted").mkdir(parents=True)
+    folder = os.open(owned, os.O_RDONLY)
     with pytest.raises(RalphError, match="another file system"):
-        files._remove(os.open("/dev", os.O_RDONLY), "shm", owned.stat().st_dev)
-    assert shared.is_dir()
+        files._remove(folder, "tree", owned.stat().st_dev + 1)
+    os.close(folder)
+    assert (owned / "tree" / "mounted").is_dir()
 
 
 def test_free_bytes_asks_the_nearest_existing_parent(tmp_path: Path) -> None:
