@@ -37,7 +37,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again
 	$(COMPILE) --group dev --extra demo --extra notify -o requirements-dev.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) demo dist
+	rm -rf $(VENV) ralph-demo dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
