@@ -65,7 +65,7 @@ def plan(
     planned: list[PlannedGate] = []
     batch = 0
     for gate in gates:
-        alone = not planned or not (gate.parallel and planned[-1].gate.parallel) or gate.cost != planned[-1].gate.cost
+        alone = not planned or not gate.parallel or gate.cost != planned[-1].gate.cost
         batch += alone
         found = runners.recognise(gate.command, gate.shell, scripts)
         planned.append(PlannedGate(gate, batch - 1, found, _settled(gate, changed_paths)))

@@ -214,6 +214,20 @@ def test_a_shell_gate_with_a_make_like_wrapper_is_read_from_its_output(bench: Be
     assert result.verdict is Verdict.FAILED and "output says" in result.reason
 
 
+def test_reports_that_a_build_tool_leaves_in_the_tree(bench: Bench) -> None:
+    old = "module/target/surefire-reports/TEST-old.xml"
+    wrapper = f"#!/bin/sh\nmkdir -p target/surefire-reports\necho '{FORGED}' > target/surefire-reports/TEST-new.xml\n"
+    bench.write(mvnw=wrapper, **{old.replace("/", "__").replace(".", "_dot_"): FORGED.replace("forged", "stale")})
+    (bench.tree / "mvnw").chmod(0o755)
+    past = time.time() - 60
+    os.utime(bench.tree / old, (past, past))
+    result = bench.gate("./mvnw -B test")
+    assert (result.verdict, result.outcomes) == (Verdict.PASSED, {"x::forged": "passed"})
+    bench.write(mvnw="#!/bin/sh\nexit 0\n")
+    shutil.rmtree(bench.tree / "target")
+    assert bench.gate("./mvnw -B test").verdict is Verdict.NOT_RUN
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_node(bench: Bench) -> None:
     head = "const test = require('node:test'); const assert = require('node:assert');\n"

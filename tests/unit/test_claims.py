@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralph.core import globs
-from ralph.core.claims import Claim, claim, conflicts, held_by_others
+from ralph.core.claims import Claim, conflicts
 from ralph.domain import Task
 
 TRACKED = ["src/a.py", "src/b.py", "src/api/c.py", "docs/x.md"]
@@ -39,21 +39,6 @@ def test_a_claim_of_another_loop_is_in_the_way(files: list[str], held: Claim, ex
 
 def test_a_task_is_never_in_its_own_way() -> None:
     assert conflicts(task("src/**"), [Claim("other", "t", ("src/**",))], "mine", TRACKED) is None
-
-
-def test_a_task_without_files_claims_what_it_changed() -> None:
-    assert claim(task(), "a") == Claim("a", "t")
-    assert claim(task(), "a", ["x.py"]).paths == {"x.py"}
-
-
-def test_held_paths_are_those_of_the_others() -> None:
-    claims = [
-        Claim("a", "1", ("src/*.py", "new/thing.py")),
-        Claim("b", "2", ("docs/",)),
-        Claim("a", "3", (), frozenset({"made.py"})),
-    ]
-    assert held_by_others(claims, "b", TRACKED) == ("made.py", "new/thing.py", "src/a.py", "src/b.py")
-    assert held_by_others(claims, "a", TRACKED) == ("docs", "docs/x.md")
 
 
 @given(FILES, FILES, st.sets(st.sampled_from([*TRACKED, "new/z.py"])))

@@ -101,7 +101,9 @@ def test_own_globs_replace_the_default_ones_for_tests() -> None:
 
 def test_a_file_that_another_loop_holds_fails_also_without_files_of_its_own() -> None:
     assert rules(added("src/a.py", shared_files=["src/a.py"])["scope"]) == ["held"]
-    assert added("src/b.py", shared_files=["src/a.py"])["scope"].verdict is Verdict.PASSED
+    assert rules(added("src/deep/a.py", shared_files=["docs/", "src/**"])["scope"]) == ["held"]
+    assert rules(added("odd[1].py", shared_files=["odd[1].py"])["scope"]) == ["held"]
+    assert added("src/b.py", shared_files=["src/a.py", "/docs/"])["scope"].verdict is Verdict.PASSED
 
 
 PROTECTED = [

@@ -65,6 +65,13 @@ def test_pytest_ids_are_node_ids_and_the_worse_of_two_counts() -> None:
     assert messages["tests/test_a.py::test_teardown"].endswith("ValueError: late")
 
 
+@pytest.mark.parametrize("marks", [("<failure/>", ""), ("", "<failure/>"), ("<skipped/>", "<error/>")])
+def test_of_two_results_with_one_id_the_worse_counts(marks: tuple[str, str]) -> None:
+    cases = "".join(f'<testcase classname="c" name="a">{mark}</testcase>' for mark in marks)
+    report = junit.parse(f"<testsuites>{cases}</testsuites>".encode())
+    assert report.outcomes == {"c::a": "failed"} and report.counts == TestCounts(1, 0, 1, 0)
+
+
 def test_ids_of_other_runners() -> None:
     assert junit.parse(VITEST.encode()).outcomes == {
         "src/a.test.js::outer > good": "passed",

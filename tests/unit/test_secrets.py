@@ -243,6 +243,14 @@ def test_a_secret_over_a_chunk_border_is_held_back() -> None:
     assert out == text.replace(secret, b"[redacted:anthropic-key]")
 
 
+def test_what_stands_before_a_chunk_border_is_remembered() -> None:
+    word = b"ta" + b"sk-" + rnd(40).encode()
+    data = b"x\n" * 4_095 + word + b"\n" + b"y\n" * 6_000
+    assert data.index(b"sk-") == 8_192, "the first cut falls inside the word"
+    stream = Redactor().stream()
+    assert stream.feed(data[:16_384]) + stream.feed(data[16_384:]) + stream.end() == data
+
+
 def test_five_megabytes_are_quick() -> None:
     line = b"2026-01-01 INFO tests/unit/test_token.py::test_secret PASSED token=12 https://example.com/a sk-3 key-4\n"
     data = line * (5_000_000 // len(line))

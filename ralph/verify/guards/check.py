@@ -18,13 +18,13 @@ def check(
     read_blob: Callable[[str], bytes],
     tracked: Collection[str],
     config: Config,
-    shared_files: Collection[str] = (),
+    shared_files: Sequence[str] = (),
     gate_configuration: Collection[str] | None = None,
     known_secrets: Sequence[str] = (),
 ) -> list[GuardResult]:
     """The result of each guard; all run, whatever the first ones say.
 
-    ``tracked`` are the paths of the base; ``shared_files`` paths that other loops hold tonight; ``gate_configuration``
+    ``tracked`` are the paths of the base; ``shared_files`` paths or globs that other loops hold; ``gate_configuration``
     further paths that configure a gate (default: those that the gate commands name). A guard whose blobs can't be read
     is ``not_run``, which blocks.
     """
@@ -34,7 +34,7 @@ def check(
         gate_configuration = protected.gate_configuration(config.gates, paths)
     configured = frozenset(gate_configuration)
     guards: list[tuple[str, Callable[[], list[Finding]]]] = [
-        ("scope", lambda: scope.findings(diff, frozenset(shared_files))),
+        ("scope", lambda: scope.findings(diff, tuple(shared_files))),
         ("protected", lambda: protected.findings(diff, configured)),
         ("secrets", lambda: secrets.findings(diff, known_secrets)),
         ("diff-policy", lambda: policy.findings(diff)),

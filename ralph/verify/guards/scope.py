@@ -34,12 +34,13 @@ def is_test(path: str, config: Config) -> bool:
     return globs.matches(tuple(config.verify.tests) or _DEFAULT, path)
 
 
-def findings(diff: Diff, shared: frozenset[str]) -> list[Finding]:
+def findings(diff: Diff, shared: tuple[str, ...]) -> list[Finding]:
+    """``shared``: paths or globs that other loops hold."""
     found: list[Finding] = []
     may_test = diff.task.kind in _MAY_ADD_TESTS
     for change in diff.changes:
         path = change.path
-        if path in shared:
+        if path in shared or globs.matches(shared, path):
             found.append(Finding("held", path, "another loop holds this file tonight"))
         elif (
             diff.task.files
