@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,20 @@ def test_launchd(git_repo: Path, manager: Manager) -> None:
     assert [line.split()[1] for line in manager.calls()] == ["bootout", "bootstrap"]
     assert service(git_repo, "uninstall", "--kind", "launchd").returncode == 0
     assert not plist_path(made).exists()
+
+
+def test_templates_ship_in_the_wheel(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    subprocess.run(build, cwd=root, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    program = "import ralph, ralph.host.service as s; print(ralph.__file__); print(s.template('ralph.service'))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=os.environ | {"PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert str(tmp_path / "installed") in done.stdout
+    assert "Type=notify" in done.stdout
+    assert (tmp_path / "installed/ralph/systemd/ralph.plist").exists()
