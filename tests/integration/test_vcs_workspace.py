@@ -12,7 +12,8 @@ import pytest
 from loops import Loop, commit_all, git, make_loop
 
 from ralph.errors import GitError
-from ralph.vcs.objects import EMPTY_TREE
+from ralph.vcs.objects import EMPTY_TREE, blob_id
+from ralph.vcs.tree import TICK
 
 
 @pytest.fixture
@@ -211,6 +212,31 @@ def test_an_edit_that_restores_size_and_times_is_part_of_the_snapshot(loop: Loop
         assert loop.space.blob(loop.space.changes(loop.base, tree)[0].new_blob, 100) == b"a = %d\n" % value
 
 
+def test_an_edit_that_restores_size_and_times_is_seen_after_a_gate(loop: Loop) -> None:
+    target = loop.tree / "src/a.py"
+    old = 1_600_000_000 * 10**9
+    target.write_text("a = 2\n")
+    os.utime(target, ns=(old, old))
+    outlive(target)
+    (loop.tree / "other").write_text("o")
+    tree = loop.space.snapshot()
+    loop.space.clean_for_gates(tree)
+    assert loop.space.verify_tree(tree) == []
+    target.write_text("a = 3\n")
+    os.utime(target, ns=(old, old))
+    assert loop.space.verify_tree(tree) == ["src/a.py"]
+    loop.space.clean_for_gates(tree)
+    assert target.read_text() == "a = 2\n"
+
+
+def outlive(path: Path) -> None:
+    """Return when the kernel's clock has moved well past the file's last change."""
+    probe = path.with_name("probe")
+    while not probe.exists() or probe.stat().st_ctime_ns < path.stat().st_ctime_ns + 3 * TICK:
+        probe.write_text("")
+    probe.unlink()
+
+
 def test_names_that_hurt(loop: Loop) -> None:
     names = [b"new\nline", b'quo"te', b"bytes\xff\xfe", b"-rf", b":(top)x", b"sp ace ", b"a" * 255, b"\xe2\x80\xaertl"]
     for name in names:
@@ -322,17 +348,17 @@ def test_the_users_own_excludes_count(git_repo: Path, tmp_path: Path) -> None:
     assert changed(loop, loop.space.snapshot()) == {"shown": "A"}
 
 
-def test_a_full_disk_is_an_error_and_never_a_smaller_tree(loop: Loop) -> None:
+def test_a_file_that_can_not_be_written_is_an_error_and_never_a_smaller_tree(loop: Loop) -> None:
     (loop.tree / "src/a.py").write_text("a = 2\n")
-    objects = loop.space.objects
-    aside = objects.with_name("aside")
-    objects.rename(aside)
-    objects.write_text("no directory: nothing can be written")
+    (loop.tree / "z.py").write_text("z\n")
+    (loop.tree / ".venv").mkdir()
+    (loop.tree / ".venv/x").write_text("kept and ignored, which git reports with the same exit code")
+    in_the_way = loop.space.objects / blob_id(b"a = 2\n")[:2]
+    in_the_way.write_text("as a full disk: this object can not be written")
     with pytest.raises(GitError):
-        loop.space.snapshot()
-    objects.unlink()
-    aside.rename(objects)
-    assert changed(loop, loop.space.snapshot()) == {"src/a.py": "M"}
+        loop.space.snapshot(keep=[".venv"])
+    in_the_way.unlink()
+    assert changed(loop, loop.space.snapshot(keep=[".venv"])) == {"src/a.py": "M", "z.py": "A"}
 
 
 def test_permissions_that_were_taken_away(loop: Loop) -> None:
