@@ -13,7 +13,7 @@ import ralph
 from ralph import agents, forge, notify
 from ralph.config import Config, freeze
 from ralph.core import window
-from ralph.domain import Status
+from ralph.domain import GateResult, Status
 from ralph.engine import preflight
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
@@ -178,13 +178,18 @@ async def _preflight(night: Night, where: Layout, config: Config) -> None:
         night.record("warning", {"text": text})
     red = found.red()
     if red and not config.night.allow_red_base:
-        lines = "; ".join(f"{gate.name}: {gate.reason}" for gate in red)
-        night.record("night_ended", {"reason": f"the base is red: {lines}", "exit_code": 4})
+        lines = "; ".join(_red_line(gate, found.red_ids(gate)) for gate in red)
         hint = "fix the base, or set [night] allow_red_base = true: then only newly failing tests block"
+        night.record("night_ended", {"reason": f"the base is red: {lines}; {hint}", "exit_code": 4})
         raise NeedsPerson(f"gates are red on the base {config.night.base}: {lines}", hint)
     night.red_base = {gate.name: found.red_ids(gate) for gate in red}
     night.advisory = tuple(gate.name for gate in red if not found.red_ids(gate))
     night.blocked_gates = tuple(gate.name for gate in found.not_run())
+
+
+def _red_line(gate: GateResult, ids: list[str]) -> str:
+    named = f" ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})" if ids else ""
+    return f"{gate.name}: {gate.reason}{named}"
 
 
 async def _make_loops(night: Night, pulls: Forge) -> None:
