@@ -30,6 +30,10 @@ class Accounts:
         entry.repeats += 1
         return entry.repeats
 
+    def extend(self, account: str, wait: Wait) -> None:
+        """Replace the wait in force by a longer one."""
+        self._accounts[account].wait = wait
+
     def answered(self, account: str) -> bool:
         """The account works again; True where it had been waiting."""
         entry = self._accounts.pop(account, None)

@@ -151,7 +151,7 @@ class Board:
         )
         state.attempts += outcome.consumes_attempt
         if state.status is Status.IN_PROGRESS:
-            state.status = Status.PENDING
+            state.status = Status.COMPLETED if outcome is Outcome.COMMITTED else Status.PENDING
         self._keep(state, outcome, began, tree, event.loop)
         if data.get("handoff"):
             state.handoff = data["handoff"]

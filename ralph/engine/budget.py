@@ -83,16 +83,22 @@ class Budget:
             await self._settled.wait()
 
     def settle(self, id: str, scopes: Scopes, usage: Usage) -> None:
+        """Book a call and give back the rest of what was reserved for it."""
         self._book.settle(id, Spent.of_usage(usage), scopes.names())
         self._settled.set()
+
+    def charge(self, id: str, scopes: Scopes, usage: Usage) -> None:
+        """Book one of several calls that were reserved together; the rest stays reserved."""
+        self._book.charge(id, Spent.of_usage(usage), scopes.names())
 
     def worked(self, scopes: Scopes, seconds: float) -> None:
         """Book the wall time of an agent."""
         self._spend(scopes, Spent(seconds=seconds))
 
-    def close(self, scopes: Scopes) -> None:
-        """The iteration is over; whatever it still holds is given back."""
-        self._book.release(scopes.iteration)
+    def close(self, ids: Iterable[str]) -> None:
+        """The iteration is over; whatever its asks still hold is given back."""
+        for id in ids:
+            self._book.release(id)
         self._settled.set()
 
     def left(self, scopes: Scopes) -> tuple[float, int, float]:

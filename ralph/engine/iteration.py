@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -19,6 +18,7 @@ from ralph.engine.executor import Link
 from ralph.engine.faults import point
 from ralph.engine.messages import plain
 from ralph.engine.night import LoopState, Night
+from ralph.engine.settle import Ended, settle
 from ralph.engine.words import commit_message
 
 GRANT_SECONDS = 600
@@ -26,18 +26,6 @@ GRANT_SECONDS = 600
 OVERTIME = 90
 """Seconds that a worker gets past its own limits before it is killed."""
 COMMITTER = ("ralph", "ralph@localhost")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What an iteration came to."""
-
-    task: Task
-    iteration: str
-    agent: str
-    outcome: Outcome
-    result: IterationResult
-    commit: str | None = None
 
 
 async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ended:
@@ -52,8 +40,9 @@ async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ende
     commit, outcome = None, result.outcome
     if result.ready:
         commit, outcome = land(night, loop, spec, result)
-    ended(night, loop, spec, result, outcome)
-    return Ended(spec.task, spec.iteration, spec.agent, outcome, result, commit)
+    end = Ended(spec.task, spec.iteration, spec.agent, outcome, result, commit)
+    settle(night, loop, spec, end)
+    return end
 
 
 def land(night: Night, loop: LoopState, spec: IterationSpec, result: IterationResult) -> tuple[str | None, Outcome]:
@@ -85,32 +74,13 @@ def conflicted(night: Night, loop: LoopState, task: Task, agent: str, conflict: 
     """Make a merge conflict between dependencies a visible iteration that ended before it started."""
     spec = opening.began_conflict(night, loop, task, agent)
     result = IterationResult(spec.iteration, False, Outcome.CONFLICT, conflict.message)
-    ended(night, loop, spec, result, Outcome.CONFLICT)
-    return Ended(task, spec.iteration, agent, Outcome.CONFLICT, result)
+    end = Ended(task, spec.iteration, agent, Outcome.CONFLICT, result)
+    settle(night, loop, spec, end)
+    return end
 
 
 def briefly(changes: tuple[Change, ...]) -> list[dict[str, str]]:
     return [{"status": change.status, "path": change.path} for change in changes]
-
-
-def ended(night: Night, loop: LoopState, spec: IterationSpec, result: IterationResult, outcome: Outcome) -> None:
-    """Write the one `ended` event of the iteration."""
-    from ralph.core.stuck import fingerprint
-
-    mark = fingerprint(result.gates, result.guards, outcome, result.summary) if outcome.is_failure else ""
-    data = {
-        "outcome": outcome.value,
-        "summary": result.summary,
-        "attempt": spec.attempt,
-        "tree": result.tree,
-        "seconds": result.seconds,
-        "memory": result.memory,
-        "reflection": plain(result.reflection) if result.reflection else None,
-        "handoff": result.handoff,
-        "fingerprint": mark,
-    }
-    night.record("ended", data, loop=loop.name, task=spec.task.id, iteration=spec.iteration)
-    point("ended")
 
 
 class Driver:
@@ -122,6 +92,7 @@ class Driver:
         self.result: IterationResult | None = None
         self.told: set[str] = set()
         self.asks: set[asyncio.Task[None]] = set()
+        self.asked: list[str] = []
 
     async def run(self) -> IterationResult:
         """Drive the worker; a worker that dies or babbles makes an infrastructure failure."""
@@ -133,7 +104,7 @@ class Driver:
             watchdog.cancel()
             for task in self.asks:
                 task.cancel()
-            self.night.budget.close(self.scopes)
+            self.night.budget.close(self.asked)
             self.loop.link = None
             await link.close()
         return self.result or self._broken("the worker died")
@@ -191,10 +162,9 @@ class Driver:
                 night.budget.worked(self.scopes, message.seconds)
                 point("agent-ended")
             case messages.Snapshot():
-                ref = self.loop.workspace.keep_attempt(self.spec.iteration, message.tree, self.spec.head)
-                night.record("snapshot", {"tree": message.tree, "ref": ref}, **self.where)
+                night.record("snapshot", {"tree": message.tree}, **self.where)
                 point("snapshot")
-                link.tell(messages.Known(opening.known_verdicts(night, self.spec, message.tree)))
+                link.tell(messages.Known(tuple(night.verdicts.get(message.tree, {}).values())))
             case messages.Judged():
                 self._judged(message)
             case messages.Done():
@@ -207,7 +177,8 @@ class Driver:
 
     async def _grant(self, link: Link, ask: messages.Ask) -> None:
         budget = self.night.budget
-        waiting = budget.ask(f"{self.spec.iteration}/{ask.id}", self.scopes, ask.tokens, ask.dollars)
+        self.asked.append(f"{self.spec.iteration}/{ask.id}")
+        waiting = budget.ask(self.asked[-1], self.scopes, ask.tokens, ask.dollars)
         try:
             hit = await asyncio.wait_for(waiting, GRANT_SECONDS)
         except TimeoutError:
@@ -225,7 +196,9 @@ class Driver:
     def _spent(self, link: Link, spent: messages.Spent) -> None:
         data = {"id": spent.id, "model": spent.model, "usage": plain(spent.usage)}
         self.night.record("settled", data, **self.where)
-        self.night.budget.settle(f"{self.spec.iteration}/{spent.id}", self.scopes, spent.usage)
+        one_by_one = self.night.config.agents[self.spec.agent].kind == "api"
+        book = self.night.budget.settle if one_by_one else self.night.budget.charge
+        book(f"{self.spec.iteration}/{spent.id}", self.scopes, spent.usage)
         if self.night.accounts.answered(self.night.account(self.spec.agent)):
             self.night.record("resumed", {"account": self.night.account(self.spec.agent)})
         for hit in self.night.budget.nearly(self.scopes):
@@ -234,10 +207,12 @@ class Driver:
                 link.tell(messages.Tell(f"Budget nearly used ({hit}). Finish now: leave the work in a good state."))
 
     def _judged(self, message: messages.Judged) -> None:
-        if message.guard:
-            self.night.record("guard", {"tree": message.tree, **plain(message.guard)}, **self.where)
-        if message.gate:
-            self.night.record("gate", {"tree": message.tree, **plain(message.gate)}, **self.where)
+        with self.night.ledger.together():
+            for guard in message.guards:
+                self.night.record("guard", {"tree": message.tree, **plain(guard)}, **self.where)
+            for gate in message.gates:
+                self.night.record("gate", {"tree": message.tree, **plain(gate)}, **self.where)
+        self.night.remember(message.tree, message.gates)
         point("judged")
 
     def _broken(self, reason: str, detail: str = "") -> IterationResult:

@@ -6,10 +6,9 @@ import asyncio
 import time
 
 from ralph.core.pick import Idle, Pick
-from ralph.engine.faults import point
-from ralph.engine.iteration import Ended, iterate
+from ralph.engine.iteration import iterate
 from ralph.engine.night import LoopState, Night
-from ralph.engine.settle import night_hit, settle
+from ralph.engine.settle import Ended, night_hit
 from ralph.host.files import free_bytes
 
 DISK_RETRY = 60
@@ -23,7 +22,7 @@ async def run_loop(night: Night, loop: LoopState) -> None:
     while True:
         if not await may_go_on(night, loop):
             break
-        night.sync_tasks()
+        night.look_at_tasks()
         night_hit(night)
         choice = night.pick(loop)
         if isinstance(choice, Idle):
@@ -44,14 +43,12 @@ async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended:
     loop.task = choice.task.id
     try:
         ended = await iterate(night, loop, choice, agent)
-        settle(night, loop, ended)
     finally:
         loop.task, loop.iteration = "", ""
         loop.at("idle")
     if ended.commit:
         night.publish(loop, ended.commit, ended.task)
     night.progress(ended.iteration)
-    point("tasks-saved")
     await night.wake()
     return ended
 

@@ -81,11 +81,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A guard or a gate has a verdict on ``tree``."""
+    """Guards or gates have verdicts on ``tree``."""
 
     tree: str
-    guard: GuardResult | None = None
-    gate: GateResult | None = None
+    guards: tuple[GuardResult, ...] = ()
+    gates: tuple[GateResult, ...] = ()
     type: Literal["judged"] = "judged"
 
 

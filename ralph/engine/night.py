@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ralph import agents
+from ralph.agents import waits
 from ralph.config import Config
 from ralph.config.schema import Loop as LoopConfig
-from ralph.core import claims, pick
+from ralph.core import claims, globs, pick
 from ralph.core.limits import Hit
 from ralph.core.pick import Idle, Pick, Scene
 from ralph.core.retry import first_agent
-from ralph.domain import Cause, Status, Task, Wait
+from ralph.domain import Cause, GateResult, Status, Task, Verdict, Wait
 from ralph.engine.accounts import Accounts
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor, Link
+from ralph.engine.faults import point
 from ralph.engine.messages import Tell
 from ralph.host.paths import Layout
 from ralph.host.sandbox import Sandbox
@@ -115,6 +118,9 @@ class Night:
     delivered: dict[str, str | None] = field(default_factory=dict)
     """Per branch ref the commit that the user's repository has from us."""
     pushed: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, dict[str, GateResult]] = field(default_factory=dict)
+    """Per tree and gate what was executed on it tonight."""
+    _seen: tuple[int, ...] = ()
     problem: str = ""
     """What is wrong with tasks.json at the moment."""
     publish: Callable[[LoopState, str, Task], None] = lambda _loop, _commit, _task: None
@@ -142,6 +148,30 @@ class Night:
     def move(self, task: str, status: Status, reason: str = "", by: str = "daemon") -> None:
         self.record("task", {"status": status.value, "reason": reason, "by": by}, task=task)
 
+    def remember(self, tree: str, gates: tuple[GateResult, ...]) -> None:
+        """Keep verdicts that were executed on a tree, so that the same is never executed twice."""
+        known = self.verdicts.setdefault(tree, {})
+        for gate in gates:
+            if gate.execution and gate.verdict in (Verdict.PASSED, Verdict.FAILED):
+                known[gate.name] = gate
+
+    def look_at_tasks(self) -> None:
+        """Take a person's edits in before a pick, where tasks.json has changed since it was last looked at."""
+        if self._stamp() != self._seen:
+            self.sync_tasks()
+
+    def save_soon(self) -> None:
+        """Write the view into tasks.json while the agents work, not while they wait."""
+        if self.publisher:
+            self.publisher.later(self.sync_tasks)
+
+    def _stamp(self) -> tuple[int, ...]:
+        try:
+            info = self.tasks_file.path.lstat()
+        except OSError:
+            return ()
+        return info.st_mtime_ns, info.st_size, info.st_ino
+
     def sync_tasks(self) -> None:
         """Bring tasks.json and the board together: a person's edits in, the daemon's view out."""
         synced = self.tasks_file.sync(
@@ -166,6 +196,8 @@ class Night:
         for id, name in synced.reverted:
             self.record("warning", {"text": f"tasks.json: {name} of {id} was edited by hand and set back"}, task=id)
         self.rows = synced.tasks
+        self._seen = self._stamp()
+        point("tasks-saved")
 
     def _stop_task(self, id: str) -> None:
         for loop in self.loops.values():
@@ -220,7 +252,7 @@ class Night:
                 found.append(claims.Claim(loop.name, task.id, task.files))
         for id, state in self.board.tasks.items():
             if state.commit and id not in self.landed and state.loop in self.loops:
-                found.append(claims.Claim(state.loop, id, _literal(state.paths)))
+                found.append(claims.Claim(state.loop, id, tuple(globs.literal(path) for path in state.paths)))
         return found
 
     def route(self, task: Task, loop: LoopState) -> list[str]:
@@ -232,8 +264,6 @@ class Night:
         return {name for name in self.config.agents if self.account(name) in halted}
 
     def account(self, agent: str) -> str:
-        from ralph import agents
-
         return agents.account(agent, self.config.agents[agent], dict(self.secrets))
 
     def agent_for(self, task: Task, loop: LoopState) -> str | None:
@@ -245,8 +275,12 @@ class Night:
         return first_agent(route, halted)
 
     def hit_account(self, agent: str, wait: Wait) -> None:
+        """Let every loop on the agent's account wait; an end that nobody stated grows with each repetition."""
         account = self.account(agent)
-        self.accounts.hit(account, wait)
+        repeats = self.accounts.hit(account, wait)
+        if wait.guessed and not wait.halt:
+            wait = waits.stretched(wait, repeats, datetime.now(UTC))
+            self.accounts.extend(account, wait)
         kind = "halted" if wait.halt else "waiting"
         self.record(kind, {"account": account, "agent": agent, "until": wait.until, "reason": wait.reason})
         if wait.halt:
@@ -290,8 +324,3 @@ class Night:
         for task in self.current_tasks():
             counts[task.status] += 1
         return {status.value: count for status, count in counts.items()}
-
-
-def _literal(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Paths as globs that match just themselves (gitignore syntax)."""
-    return tuple("/" + "".join("\\" + c if c in "*?[]!#\\ " else c for c in path) for path in paths)

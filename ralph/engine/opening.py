@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 
 from ralph.core.pick import Pick
-from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outcome, Reflection, Task, Verdict
+from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outcome, Reflection, Task
 from ralph.engine.budget import Scopes
 from ralph.engine.executor import Link
 from ralph.engine.messages import Ready, adapter
@@ -103,6 +103,7 @@ def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str) -
     night.record("began", began, loop=loop.name, task=spec.task.id, iteration=spec.iteration)
     loop.iteration, loop.agent, loop.denied = spec.iteration, spec.agent, None
     loop.at("prepare")
+    night.save_soon()
 
 
 def heads(night: Night, loop: LoopState, pick: Pick) -> tuple[str, str, bool]:
@@ -165,18 +166,6 @@ def feedback(night: Night, task: Task) -> Feedback | None:
         elif event.data.get("reflection"):
             reflection = adapter(Reflection).validate_python(event.data["reflection"])
     return Feedback(last.number, last.outcome, last.summary, tuple(guards), tuple(gates), reflection)
-
-
-def known_verdicts(night: Night, spec: IterationSpec, tree: str) -> tuple[GateResult, ...]:
-    """Verdicts on exactly this tree that were executed earlier tonight and need not run again."""
-    found: dict[str, GateResult] = {}
-    for event in night.ledger.events(night=night.id, kinds=("gate",)):
-        if event.data.get("tree") != tree or event.iteration == spec.iteration:
-            continue
-        result = adapter(GateResult).validate_python(_without_tree(event.data))
-        if result.verdict in (Verdict.PASSED, Verdict.FAILED) and result.execution:
-            found[result.name] = result
-    return tuple(found.values())
 
 
 def _without_tree(data: Mapping[str, object]) -> dict[str, object]:

@@ -202,7 +202,9 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], lifeline: int,
     workspace.create(spec.head)
     with Shim.start(lifeline, spec.tag) as shim:
         keeper = Keeper(place, shim, workspace)
-        bench = Bench(place, config, shim, workspace, keeper, Redactor(), wakes, lambda _tree, _result: None)
+        bench = Bench(
+            place, config, shim, workspace, keeper, Redactor(), wakes, (), lambda _tree, _guards, _gates: None
+        )
         tree = workspace.tree_of(spec.head)
         kept = keeper.folders(tree)
         paths = workspace.paths(spec.head)

@@ -3,17 +3,61 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from ralph.core import retry
 from ralph.core.limits import Hit
 from ralph.core.retry import Action, Next
-from ralph.domain import Outcome, Status
-from ralph.engine.iteration import Ended
+from ralph.core.stuck import fingerprint
+from ralph.domain import IterationResult, IterationSpec, Outcome, Status, Task
+from ralph.engine.faults import point
+from ralph.engine.messages import plain
 from ralph.engine.night import LoopState, Night
 
 
-def settle(night: Night, loop: LoopState, ended: Ended) -> Next:
-    """Apply the decision of ``core.retry`` and the limits; returns it for the log."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What an iteration came to."""
+
+    task: Task
+    iteration: str
+    agent: str
+    outcome: Outcome
+    result: IterationResult
+    commit: str | None = None
+
+
+def settle(night: Night, loop: LoopState, spec: IterationSpec, ended: Ended) -> Next:
+    """End the iteration and apply what follows from it, as one write: a crash leaves both or neither."""
+    if ended.result.tree and ended.outcome is not Outcome.COMMITTED:
+        loop.workspace.keep_attempt(spec.iteration, ended.result.tree, spec.head)
+    with night.ledger.together():
+        _write(night, loop, spec, ended)
+        following = _follow(night, loop, ended)
+    point("ended")
+    return following
+
+
+def _write(night: Night, loop: LoopState, spec: IterationSpec, ended: Ended) -> None:
+    """The one `ended` event of the iteration."""
+    result = ended.result
+    failed = ended.outcome.is_failure
+    data = {
+        "outcome": ended.outcome.value,
+        "summary": result.summary,
+        "attempt": spec.attempt,
+        "tree": result.tree,
+        "seconds": result.seconds,
+        "memory": result.memory,
+        "reflection": plain(result.reflection) if result.reflection else None,
+        "handoff": result.handoff,
+        "fingerprint": fingerprint(result.gates, result.guards, ended.outcome, result.summary) if failed else "",
+    }
+    night.record("ended", data, loop=loop.name, task=spec.task.id, iteration=spec.iteration)
+
+
+def _follow(night: Night, loop: LoopState, ended: Ended) -> Next:
+    """Apply the decision of ``core.retry`` and the limits."""
     task, state = ended.task, night.board.state(ended.task.id)
     if ended.result.agent.wait and ended.outcome in (Outcome.WAITING, Outcome.HALTED):
         night.hit_account(ended.agent, ended.result.agent.wait)

@@ -38,8 +38,10 @@ class Bench:
     redactor: Redactor
     wakes: Sequence[Wake]
     """Descriptors that may end a running gate: the line to the daemon."""
-    told: Callable[[str, GuardResult | GateResult], None]
-    """Gets each verdict as it is reached, with the tree it is about."""
+    known_secrets: Sequence[str]
+    """Values that must never stand in a change."""
+    told: Callable[[str, tuple[GuardResult, ...], tuple[GateResult, ...]], None]
+    """Gets verdicts as they are reached: the tree they are about, guards, gates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,18 @@ class _Run:
 def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
     """Run all guards on the diff; the secrets of this iteration are looked for by value."""
     spec = bench.place.spec
-    results = guard_rules.check(
+    found = guard_rules.check(
         task,
         changes,
         read_blob=lambda blob: bench.workspace.blob(blob, BLOB_LIMIT),
         tracked=bench.workspace.paths(spec.head),
         config=bench.config,
         shared_files=spec.shared_files,
+        known_secrets=bench.known_secrets,
     )
-    for result in results:
-        bench.told(tree, result)
-    return tuple(results)
+    results = tuple(found)
+    bench.told(tree, results, ())
+    return results
 
 
 def run_gates(
@@ -87,18 +90,19 @@ def run_gates(
     before = {result.name: result for result in known}
     results: list[GateResult] = []
     for batch in rules.batches(planned):
+        fresh: list[GateResult] = []
         waiting: list[PlannedGate] = []
         for gate in batch:
             settled = gate.settled or before.get(gate.name)
             if settled is None:
                 waiting.append(gate)
             else:
-                results.append(settled)
+                fresh.append(settled)
         together = bench.place.boxed and all(gate.gate.parallel for gate in waiting)
         for group in [waiting] if together else [[gate] for gate in waiting]:
-            results += _run(bench, group, tree, kept)
-    for result in results:
-        bench.told(tree, result)
+            fresh += _run(bench, group, tree, kept)
+        bench.told(tree, (), tuple(fresh))
+        results += fresh
     return tuple(results)
 
 

@@ -105,14 +105,12 @@ class Worker:
             self.keeper,
             self.redactor,
             [(line.fileno(), line.look)],
+            tuple(secrets.values()),
             self._told,
         )
 
-    def _told(self, tree: str, verdict: GuardResult | GateResult) -> None:
-        if isinstance(verdict, GateResult):
-            self.line.send(Judged(tree, gate=verdict))
-        else:
-            self.line.send(Judged(tree, guard=verdict))
+    def _told(self, tree: str, guards: tuple[GuardResult, ...], gates: tuple[GateResult, ...]) -> None:
+        self.line.send(Judged(tree, guards, gates))
 
     @contextmanager
     def step(self, name: str, detail: str = "") -> Iterator[None]:
