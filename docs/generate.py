@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-
-HERE = Path(__file__).parent
 
 
 def generated() -> dict[str, str]:
@@ -62,5 +61,6 @@ Generated from the program by `make docs`; a test keeps it true."""
 
 
 if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     for name, text in generated().items():
-        (HERE / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")

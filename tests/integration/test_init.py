@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ralph import config
-from ralph.cli.init import EXCLUDED
 from ralph.cli.programs import present
 from ralph.cli.template import Choices, render, toml
 from ralph.engine.lock import lock_repository
+from ralph.host.footprint import EXCLUDED
 from ralph.host.paths import layout
 from ralph.memory.tasks import TaskFile
 
