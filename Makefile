@@ -26,7 +26,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev ## Measure; figures go to stdout
-	$(BIN)/python -m bench $(ARGS_BENCH)
+	$(BIN)/python bench/overhead.py
 
 docs: $(VENV)/.dev ## Write again what in docs/ is generated from the program
 	$(BIN)/python docs/generate.py
