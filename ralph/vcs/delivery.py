@@ -5,7 +5,6 @@ Nothing is forced: a branch moves by compare-and-swap from the value that is kno
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,9 @@ from ralph.vcs.user import snapshot_state, user_identity
 T = TypeVar("T")
 
 NOTES = "refs/notes/ralph"
+TEMPORARY = "refs/ralph/tmp/"
+"""Holds what is being delivered, for the moment between fetching it and moving the branch."""
+
 PATIENCE = 60.0
 """Seconds to wait for another git that holds a lock in the user's repository. Its locks are never removed."""
 
@@ -63,17 +65,27 @@ def deliver(
     git = user.open_repository(repo)
     if existing_branch(repo, branch) == commit:
         return Delivery("unchanged", branch, "already there")
-    temporary = f"refs/ralph/tmp/{secrets.token_hex(8)}"
+    temporary = TEMPORARY + branch.removeprefix("refs/heads/").replace("/", ".")
 
     def fetch() -> None:
-        git.run("fetch", *FETCH, f"--upload-pack={upload_pack()}", str(git_dir_of_loop), f"{commit}:{temporary}")
+        git.run("fetch", *FETCH, f"--upload-pack={upload_pack()}", str(git_dir_of_loop), f"+{commit}:{temporary}")
 
     _patiently(fetch, patience, sleep)
     try:
         return _patiently(lambda: _move(repo, git, branch, commit, expected), patience, sleep)
     finally:
         _patiently(lambda: git.run("update-ref", "-d", temporary, commit), patience, sleep)
-        _remove_empty(user.git_dirs(repo)[1], "refs/ralph/tmp")
+        _remove_empty(user.git_dirs(repo)[1], TEMPORARY)
+
+
+def sweep(repo: Path) -> list[str]:
+    """Delete temporary refs of a delivery that was killed; returns their names. For the start, after the fence."""
+    git = user.open_repository(repo)
+    names = text(git.run("for-each-ref", "--format=%(refname)", TEMPORARY)).split()
+    for name in names:
+        git.run("update-ref", "-d", name)
+    _remove_empty(user.git_dirs(repo)[1], TEMPORARY)
+    return names
 
 
 def existing_branch(repo: Path, branch: str) -> str | None:
@@ -209,6 +221,7 @@ __all__ = [
     "read_note",
     "remote_branch",
     "snapshot_state",
+    "sweep",
     "user_identity",
     "write_note",
 ]

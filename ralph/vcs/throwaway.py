@@ -49,10 +49,10 @@ def lay(
     ``own`` is the content of a commit that lies nowhere else; it is stored in the new repository.
     The caller has removed whatever was at ``git``.
     """
-    for folder in ("objects/info", "refs/heads", "refs/tags", "info"):
-        (git / folder).mkdir(parents=True)
+    for folder in (".", "objects", "objects/info", "refs", "info"):
+        (git / folder).mkdir()
     _write(git / "HEAD", f"ref: refs/heads/{BRANCH}\n")
-    _write(git / "refs/heads" / BRANCH, f"{commit}\n")
+    _write(git / "packed-refs", f"{commit} refs/heads/{BRANCH}\n")
     _write(git / "config", _CONFIG.format(name=_quoted(user[0]), email=_quoted(user[1])))
     _write(git / "objects/info/alternates", "".join(f"{path}\n" for path in objects))
     _write(git / "info/exclude", exclude)

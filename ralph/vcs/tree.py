@@ -9,6 +9,7 @@ Nothing here starts a process. Directories without tracked files are never enter
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Collection
@@ -143,7 +144,10 @@ def _same_to_git(now: tuple[int, int, int, int], entry: Entry) -> bool:
 def _hash_file(path: bytes) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
-        return blob_id(file.read())
+        digest = hashlib.sha1(b"blob %d\0" % os.fstat(fd).st_size, usedforsecurity=False)
+        while part := file.read(1 << 20):
+            digest.update(part)
+        return digest.hexdigest()
 
 
 def _parents(entries: Collection[bytes]) -> set[bytes]:

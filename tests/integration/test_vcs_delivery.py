@@ -129,6 +129,16 @@ def test_a_lock_of_the_user_is_waited_for_and_never_removed(loop: Loop) -> None:
     timer.join()
 
 
+def test_what_a_killed_delivery_left_goes(loop: Loop) -> None:
+    before = snapshot_state(loop.repo)
+    git(loop.repo, "update-ref", "refs/ralph/tmp/ralph.alpha", "main")
+    git(loop.repo, "update-ref", "refs/ralph/tmp/ralph.beta", "main")
+    assert send(loop, work(loop), None).how == "ref"
+    assert delivery.sweep(loop.repo) == ["refs/ralph/tmp/ralph.beta"]
+    assert delivery.sweep(loop.repo) == []
+    assert snapshot_state(loop.repo) == before
+
+
 def test_hooks_of_the_user_do_not_run(loop: Loop, tmp_path: Path) -> None:
     hooks = loop.repo / ".git/hooks"
     shutil.rmtree(hooks, ignore_errors=True)
