@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from ralph.cli.main import main
+    from ralph.cli.entry import main
 
     main()

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from ralph.cli.glance import asleep, lines
 from ralph.cli.log_view import sentence
-from ralph.cli.status import asleep, lines
 from ralph.engine.client import ask
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Ledger

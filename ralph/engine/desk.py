@@ -98,6 +98,7 @@ class WorkerDesk:
         self.line.send(Spent(self._asked, model, usage))
 
     def poll(self) -> Word | None:
+        self.shim.touch()  # a model call under way is a sign of life that the watchdogs can't see
         self.line.look()
         tell = self.line.next_note()
         return Word(tell.stop, tell.text) if tell else None

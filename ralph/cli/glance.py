@@ -1,0 +1,93 @@
+"""What `ralph status` says; not even click is imported here, because it has to answer at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ralph.cli.columns import columns
+from ralph.engine.client import ask
+from ralph.errors import RalphError
+from ralph.host.paths import Layout, find_repo, layout
+
+
+def glance(as_json: bool) -> str:
+    """The state of the daemon of the repository around the current directory."""
+    where = layout(find_repo(Path.cwd()))
+    found = ask(where.socket, {"command": "status"}) or asleep(where)
+    return json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found))
+
+
+def asleep(where: Layout) -> dict[str, Any]:
+    """What can be said without a daemon: the last night, from the ledger."""
+    found: dict[str, Any] = {"state": "no daemon", "pid": None, "night": None}
+    if not where.ledger.exists():
+        return found
+    import sqlite3
+
+    db = sqlite3.connect(f"file:{where.ledger}?mode=ro", uri=True)
+    try:
+        row = db.execute("select night from events where kind = 'night_started' order by seq desc limit 1").fetchone()
+        counts = db.execute("select status, count(*) from tasks group by status").fetchall()
+    except sqlite3.Error as error:
+        raise RalphError(f"{where.ledger}: {error}", "`ralph doctor` looks closer") from None
+    finally:
+        db.close()
+    return {**found, "last_night": row[0] if row else None, "tasks": dict(counts)}
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The status for people."""
+    if not found.get("night"):
+        return _idle(found)
+    out = [f"Night {found['night']}: {_state(found)}"]
+    if found["sandbox"] == "none":
+        out.append("NO SANDBOX: agents and gates can do whatever you can.")
+    out += ["", columns(["loop", "task", "agent", "step", "for", "detail"], [_loop_row(x) for x in found["loops"]])]
+    counts = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found["tasks"].items() if n)
+    out += ["", f"Tasks: {counts or 'none'}", f"Used: {_used(found)}"]
+    for wait in found["waiting"]:
+        until = "until you act" if wait["halt"] else f"until {time.strftime('%H:%M', time.localtime(wait['until']))}"
+        out.append(f"Waiting {until}: {wait['reason']}")
+    out += [f"Blocked {task}: {reason}" for task, reason in found["blocked"].items()]
+    out += [f"Paused role {role}: {reason}" for role, reason in found["paused_roles"].items()]
+    if found["problem"]:
+        out.append(f"tasks.json: {found['problem']} (the last good one stays in force)")
+    return out
+
+
+def _idle(found: dict[str, Any]) -> list[str]:
+    out = [f"{found['state']}" + (f" (pid {found['pid']})" if found.get("pid") else "")]
+    if found.get("tasks"):
+        out.append("Tasks: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found["tasks"].items()))
+    if found.get("last_night"):
+        out.append(f"Last night: {found['last_night']}; `ralph report` shows it.")
+    elif not found.get("pid"):
+        out.append("Next: `ralph start`, or `ralph start --once` to work now.")
+    return out
+
+
+def _state(found: dict[str, Any]) -> str:
+    why = found["stopping"] or found["draining"]
+    return f"{found['state']} (pid {found['pid']})" + (f", nothing new is picked: {why}" if why else "")
+
+
+def _loop_row(loop: dict[str, Any]) -> list[str]:
+    since = max(0, time.time() - loop["since"])
+    age = f"{since:.0f} s" if since < 120 else f"{since / 60:.0f} min"
+    return [loop["name"], loop["task"] or "-", loop["agent"] or "-", loop["step"], age, loop["detail"]]
+
+
+def _used(found: dict[str, Any]) -> str:
+    used, caps = found["used"], found["caps"]
+    dollars = "not metered" if used["dollars"] is None else f"${used['dollars']:.2f}"
+    parts = {
+        "iterations": f"{used['iterations']} iterations",
+        "tokens": f"{used['tokens']:,} tokens",
+        "dollars": dollars,
+        "seconds": f"{used['seconds'] / 60:.0f} min",
+    }
+    cap = {"iterations": "{:g}", "tokens": "{:,}", "dollars": "${:g}", "seconds": "{:g} s"}
+    return ", ".join(text + (f" of {cap[key].format(caps[key])}" if caps[key] else "") for key, text in parts.items())
