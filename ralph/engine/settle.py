@@ -9,7 +9,7 @@ from ralph.core import retry
 from ralph.core.limits import Hit
 from ralph.core.retry import Action, Next
 from ralph.core.stuck import fingerprint
-from ralph.domain import IterationResult, IterationSpec, Outcome, Status, Task
+from ralph.domain import Cause, IterationResult, IterationSpec, Outcome, Status, Task
 from ralph.engine.faults import point
 from ralph.engine.messages import plain
 from ralph.engine.night import LoopState, Night
@@ -116,7 +116,7 @@ def _limits(night: Night, loop: LoopState, ended: Ended) -> None:
     if cause and ended.outcome is Outcome.LIMIT:
         names = (f"iteration {ended.iteration}", f"task {task.id}", f"role {task.role}", f"loop {loop.name}", "night")
         refused = loop.denied or night.budget.tightest(names, cause)
-        data = hit_data("iteration", refused) if refused else {"cause": cause.value, "cap": 0, "used": 0}
+        data = hit_data("iteration", refused) if refused else _own_cap(night, cause)
         scope = refused.scope.split()[0] if refused else "iteration"
         night.record("limit", {**data, "scope": scope}, loop=loop.name, task=task.id, iteration=ended.iteration)
     at = refused.scope.split()[0] if refused else ""
@@ -130,6 +130,18 @@ def _limits(night: Night, loop: LoopState, ended: Ended) -> None:
         night.record("limit", hit_data("loop", hit), loop=loop.name)
         night.pause(loop, f"limit: {hit}")
     night_hit(night, refused if at == "night" else None)
+
+
+def _own_cap(night: Night, cause: Cause) -> dict[str, object]:
+    """A limit of one process: it has no book, it is passed at its cap."""
+    limits = night.config.limits
+    caps = {
+        Cause.STALL: limits.stall_minutes * 60,
+        Cause.OUTPUT: limits.output_mb * 1_000_000,
+        Cause.MEMORY: limits.memory_mb * 1_000_000,
+    }
+    cap = caps.get(cause, 0)
+    return {"cause": cause.value, "cap": cap, "used": cap}
 
 
 def _standing(night: Night, refused: Hit | None, here: bool, scope: str) -> Hit | None:
@@ -151,4 +163,5 @@ def night_hit(night: Night, refused: Hit | None = None) -> None:
 
 
 def hit_data(scope: str, hit: Hit) -> dict[str, object]:
-    return {"scope": scope, "cause": hit.cause.value, "cap": hit.cap, "used": hit.used}
+    cause = hit.cause.cause or hit.cause
+    return {"scope": scope, "cause": cause.value, "cap": hit.cap, "used": hit.used}

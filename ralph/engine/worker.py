@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -154,10 +154,16 @@ class Worker:
     def _implement(self, kept: dict[str, Path]) -> AgentResult:
         begun = monotonic()
         with self.step("implement", self.spec.agent):
-            agent = implement(self, kept)
+            agent = self._redacted(implement(self, kept))
             self.shim.sweep(grace=0)
         self.line.send(AgentEnded(agent, monotonic() - begun))
         return agent
+
+    def _redacted(self, agent: AgentResult) -> AgentResult:
+        """What an agent says goes into ledger, prompt and report: without secrets."""
+        wait = agent.wait and replace(agent.wait, reason=self.redactor.text(agent.wait.reason))
+        error = agent.error and self.redactor.text(agent.error)
+        return replace(agent, said=self.redactor.text(agent.said), error=error, wait=wait)
 
     def _early(self, agent: AgentResult, tree: str) -> tuple[Outcome, str] | None:
         """Outcomes that need no validation, because the agent did not finish or changed nothing."""
