@@ -72,8 +72,6 @@ class IterationSpec:
     mirror: str
     checkout: str
     """Path of the user's checkout: where trees are mounted inside a sandbox."""
-    base: str
-    """Commit the night is pinned to: what people wrote for agents is read from it."""
     head: str
     """Commit that the task's commit will have as its (first) parent."""
     start_tree: str | None
@@ -92,6 +90,13 @@ class IterationSpec:
     feedback: Feedback | None = None
     handoffs: dict[str, str] = field(default_factory=dict)
     """Per dependency id: the note it left."""
+    agents_md: str = ""
+    """AGENTS.md of the base."""
+    nested: tuple[tuple[str, str], ...] = ()
+    """(path, text) of the AGENTS.md files nearest to the task's files."""
+    knowledge_cut: tuple[str, ...] = ()
+    """What of them did not fit."""
+    repository_map: str = ""
     progress_tail: str = ""
     tokens_left: int = 0
     """Cap on counted tokens of this iteration; 0 = none."""

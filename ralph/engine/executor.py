@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ class Link:
     pidfd: int
     handle: Any
     """Whatever has to be kept alive or reaped with the process."""
+    tag: str
+    """RALPH_RUN of everything that this worker starts."""
     ready: Ready | None = None
 
     def tell(self, message: Down) -> None:
@@ -123,11 +126,12 @@ class ForkedExecutor:
 
         ours, theirs = socket.socketpair()
         alive_reader, alive_writer = os.pipe()
-        process = self._context.Process(target=main, args=(_Handed(theirs.fileno()), _Handed(alive_reader)))
+        tag = secrets.token_hex(16)
+        process = self._context.Process(target=main, args=(_Handed(theirs.fileno()), _Handed(alive_reader), tag))
         process.start()
         theirs.close()
         os.close(alive_reader)
-        return await _link(ours, alive_writer, process.pid or 0, process)
+        return await _link(ours, alive_writer, process.pid or 0, process, tag)
 
     async def close(self) -> None:
         from multiprocessing import forkserver
@@ -146,12 +150,12 @@ class SpawnedExecutor:
 
         ours, theirs = socket.socketpair()
         alive_reader, alive_writer = os.pipe()
-        fds = (theirs.fileno(), alive_reader)
-        argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1])]
+        fds, tag = (theirs.fileno(), alive_reader), secrets.token_hex(16)
+        argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1]), tag]
         process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL)
         theirs.close()
         os.close(alive_reader)
-        return await _link(ours, alive_writer, process.pid, process)
+        return await _link(ours, alive_writer, process.pid, process, tag)
 
     async def close(self) -> None:
         """Nothing is kept running."""
@@ -178,11 +182,11 @@ def _received(handed: Any) -> int:
     return int(handed.detach())
 
 
-async def _link(ours: socket.socket, lifeline: int, pid: int, handle: Any) -> Link:
+async def _link(ours: socket.socket, lifeline: int, pid: int, handle: Any, tag: str) -> Link:
     ours.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
     pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-    return Link(pid, reader, writer, lifeline, pidfd, handle)
+    return Link(pid, reader, writer, lifeline, pidfd, handle, tag)
 
 
 def _pidfd_kill(pidfd: int) -> None:

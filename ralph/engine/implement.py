@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -14,7 +12,6 @@ from ralph.core import prompt
 from ralph.domain import AgentResult
 from ralph.engine.desk import WorkerDesk, redact_file
 from ralph.engine.jails import agent_environment, agent_jail
-from ralph.memory import knowledge
 
 if TYPE_CHECKING:
     from ralph.engine.worker import Worker
@@ -58,36 +55,22 @@ def implement(worker: Worker, kept: dict[str, Path]) -> AgentResult:
 
 def compose(worker: Worker) -> prompt.Prompt:
     """The prompt of this attempt, from the base's AGENTS.md, the task and what is known of earlier attempts."""
-    spec, workspace = worker.spec, worker.workspace
-
-    def read(path: str) -> bytes | None:
-        return workspace.read(spec.base, path, 200_000)
-
+    spec = worker.spec
     role = worker.config.roles.get(spec.task.role)
-    known = knowledge.read(read, spec.task.files)
     return prompt.build(
         prompt.Parts(
             task=spec.task,
             attempt=spec.attempt,
             gates=tuple((gate.name, gate.command) for gate in worker.config.gates),
             role=role.prompt if role else "",
-            agents_md=known.root,
-            repository_map=outline(workspace.paths(spec.base)),
-            nested=known.near,
+            agents_md=spec.agents_md,
+            repository_map=spec.repository_map,
+            nested=spec.nested,
             progress=spec.progress_tail,
             handoffs=spec.handoffs,
             feedback=spec.feedback,
             kept=spec.start_tree is not None,
             taken=spec.shared_files,
-            cut=known.cut,
+            cut=spec.knowledge_cut,
         )
     )
-
-
-def outline(paths: Sequence[str], limit: int = 300) -> str:
-    """The repository map: every path of a small repository, the folders with their file counts of a large one."""
-    if len(paths) <= limit:
-        return "\n".join(paths)
-    folders = Counter("/".join(path.split("/")[:2]) if "/" in path else path for path in paths)
-    rows = [f"{name}/ ({count} files)" if count > 1 else name for name, count in sorted(folders.items())]
-    return "\n".join(rows[:limit])

@@ -123,6 +123,7 @@ async def leave(night: Night, loop: LoopState) -> None:
     """The loop is over for tonight; a worker that was started ahead is let go."""
     loop.over = True
     loop.at("done")
+    await loop.worker_gone()
     if loop.spare:
         spare, loop.spare = loop.spare, None
         link = await spare

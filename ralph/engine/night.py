@@ -57,6 +57,8 @@ class LoopState:
     paused: str = ""
     """Why it is paused; empty: it is not."""
     link: Link | None = None
+    closing: asyncio.Task[None] | None = None
+    """The worker before, while it ends."""
     spare: asyncio.Task[Link] | None = None
     """A worker started ahead of need, while the agent of the present iteration is at work."""
     denied: Hit | None = None
@@ -66,6 +68,12 @@ class LoopState:
     over: bool = False
     count: int = 0
     """Iterations begun tonight."""
+
+    async def worker_gone(self) -> None:
+        """Wait until the worker before is proven dead: it holds the lock on the workspace until then."""
+        closing, self.closing = self.closing, None
+        if closing:
+            await closing
 
     def at(self, step: str, detail: str = "") -> None:
         self.step, self.detail, self.since = step, detail, time.time()
@@ -94,6 +102,8 @@ class Night:
     author: tuple[str, str]
     tracked: list[str] = field(default_factory=list)
     """Paths of the base's tree."""
+    outline: str = ""
+    """The repository map for prompts."""
     red_base: dict[str, list[str]] = field(default_factory=dict)
     advisory: tuple[str, ...] = ()
     blocked_gates: tuple[str, ...] = ()

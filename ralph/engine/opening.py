@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 
 from ralph.core.pick import Pick
@@ -14,6 +13,7 @@ from ralph.engine.messages import Ready, adapter
 from ralph.engine.night import LoopState, Night
 from ralph.engine.words import merge_message
 from ralph.errors import RalphError
+from ralph.memory import knowledge
 from ralph.memory.progress import tail
 
 FIRST_PORT = 20_000
@@ -29,12 +29,22 @@ class Conflict(RalphError):
         self.paths = paths
 
 
-def begin(night: Night, loop: LoopState, pick: Pick, agent: str) -> tuple[IterationSpec, Scopes]:
-    """Fix everything about the iteration and write `began`. Raises Conflict where the heads do not merge."""
-    head, head_tree, merged = heads(night, loop, pick)
-    scopes = night.budget.scopes(next_id(night, loop), pick.task, loop.name)
-    spec = _spec(night, loop, pick.task, agent, (head, merged), scopes)
-    _began(night, loop, spec, head_tree)
+def begin(
+    night: Night, loop: LoopState, task: Task, start: tuple[str, str, bool], who: tuple[str, Link]
+) -> tuple[IterationSpec, Scopes]:
+    """Fix everything about the iteration and write `began` and `worker`, before the worker is told anything.
+
+    ``start`` is what ``heads`` said, ``who`` the agent's name and the worker.
+    """
+    head, head_tree, merged = start
+    agent, link = who
+    scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
+    spec = _spec(night, loop, task, (agent, link.tag), (head, merged), scopes)
+    with night.ledger.together():
+        _began(night, loop, spec, head_tree)
+        if link.ready:
+            ready = {"pid": link.ready.pid, "create_time": link.ready.create_time, "boot_id": link.ready.boot_id}
+            night.record("worker", ready, loop=loop.name, task=task.id, iteration=spec.iteration)
     night.budget.begin(scopes)
     return spec, scopes
 
@@ -42,40 +52,44 @@ def begin(night: Night, loop: LoopState, pick: Pick, agent: str) -> tuple[Iterat
 def began_conflict(night: Night, loop: LoopState, task: Task, agent: str) -> IterationSpec:
     """Write `began` for an iteration that can't start, because the heads it needs do not merge."""
     scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
-    spec = _spec(night, loop, task, agent, (loop.head, False), scopes)
+    spec = _spec(night, loop, task, (agent, ""), (loop.head, False), scopes)
     _began(night, loop, spec, loop.head_tree)
     return spec
 
 
 def _spec(
-    night: Night, loop: LoopState, task: Task, agent: str, start: tuple[str, bool], scopes: Scopes
+    night: Night, loop: LoopState, task: Task, who: tuple[str, str], start: tuple[str, bool], scopes: Scopes
 ) -> IterationSpec:
     state = night.board.state(task.id)
     iteration = scopes.iteration.removeprefix("iteration ")
     seconds, tokens, dollars = night.budget.left(scopes)
     start_tree = state.kept_tree if state.kept_loop == loop.name else None
+    known = knowledge.read(lambda path: night.mirror.read(night.base, path), task.files)
     return IterationSpec(
         night=night.id,
         iteration=iteration,
         loop=loop.name,
         task=task,
         attempt=state.attempts + 1,
-        tag=secrets.token_hex(16),
+        tag=who[1],
         run_dir=str(night.layout.run(iteration)),
         loop_dir=str(night.layout.loop(loop.name)),
         mirror=str(night.layout.mirror),
         checkout=str(night.layout.repo),
-        base=night.base,
         head=start[0],
         start_tree=start_tree,
         validate_only=state.paid and start_tree is not None,
         gate_base=start[1],
-        agent=agent,
+        agent=who[0],
         config=str(night.layout.frozen(night.id)),
         tracked_by_base=night.red_base,
         advisory_gates=night.advisory,
         feedback=feedback(night, task),
         handoffs={d: night.board.state(d).handoff for d in task.depends_on if night.board.state(d).handoff},
+        agents_md=known.root,
+        nested=known.near,
+        knowledge_cut=known.cut,
+        repository_map=night.outline,
         progress_tail=_progress_tail(night),
         tokens_left=tokens,
         dollars_left=dollars,
@@ -178,6 +192,17 @@ def secrets_for(night: Night, agent: str) -> dict[str, str]:
 
     wanted = agents.secret_names(night.config.agents[agent])
     return {name: night.secrets[name] for name in wanted if name in night.secrets}
+
+
+async def take_worker(night: Night, loop: LoopState) -> Link:
+    """The worker that was started ahead of need, or a new one; ``Link.ready`` is None where it did not start."""
+    spare, loop.spare = loop.spare, None
+    if spare is not None:
+        link = await spare
+        if link.ready:
+            return link
+        await link.close()
+    return await _ready_worker(night)
 
 
 def start_spare(night: Night, loop: LoopState) -> None:

@@ -172,7 +172,6 @@ def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tas
         loop_dir=str(where.root / NAME / "loop"),
         mirror=str(where.mirror),
         checkout=str(where.repo),
-        base=base,
         head=base,
         start_tree=None,
         validate_only=True,
@@ -188,10 +187,11 @@ def here(where: Layout, config: Config, base: str, box: str, tasks: Sequence[Tas
     """Run the preflight in this process, for `ralph doctor`."""
     question = spec_for(where, config, "doctor", base, box, tasks)
     where.frozen("doctor").write_text(freeze(config), encoding="utf-8")
-    return examine(question.spec, question.key, tasks, -1, ())
+    with Shim.start(-1, question.spec.tag) as shim:
+        return examine(question.spec, question.key, tasks, shim, ())
 
 
-def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], lifeline: int, wakes: Sequence[Wake]) -> Preflight:
+def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wakes: Sequence[Wake]) -> Preflight:
     """Execute everything on the base: gates, checks, then the probe with a planted fault."""
     from ralph.config import load
 
@@ -200,20 +200,17 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], lifeline: int,
     place.make()
     workspace = Workspace(place.loop, Path(spec.mirror))
     workspace.create(spec.head)
-    with Shim.start(lifeline, spec.tag) as shim:
-        keeper = Keeper(place, shim, workspace)
-        bench = Bench(
-            place, config, shim, workspace, keeper, Redactor(), wakes, (), lambda _tree, _guards, _gates: None
-        )
-        tree = workspace.tree_of(spec.head)
-        kept = keeper.folders(tree)
-        paths = workspace.paths(spec.head)
-        gates = run_gates(bench, spec.task, tree, paths, kept)
-        checks = _checks(bench, tasks, tree, kept)
-        liveness = Liveness(Verdict.NOT_RUN, "no gate is green on the base")
-        if any(gate.verdict is Verdict.PASSED for gate in gates):
-            liveness = _probe(bench, tasks, kept, gates)
-        workspace.prepare(spec.head)
+    keeper = Keeper(place, shim, workspace)
+    bench = Bench(place, config, shim, workspace, keeper, Redactor(), wakes, (), lambda _tree, _guards, _gates: None)
+    tree = workspace.tree_of(spec.head)
+    kept = keeper.folders(tree)
+    paths = workspace.paths(spec.head)
+    gates = run_gates(bench, spec.task, tree, paths, kept)
+    checks = _checks(bench, tasks, tree, kept)
+    liveness = Liveness(Verdict.NOT_RUN, "no gate is green on the base")
+    if any(gate.verdict is Verdict.PASSED for gate in gates):
+        liveness = _probe(bench, tasks, kept, gates)
+    workspace.prepare(spec.head)
     return Preflight(key, tree, gates, checks, liveness)
 
 

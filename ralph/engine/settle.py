@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from ralph.core import retry
 from ralph.core.limits import Hit
@@ -27,13 +28,19 @@ class Ended:
     commit: str | None = None
 
 
-def settle(night: Night, loop: LoopState, spec: IterationSpec, ended: Ended) -> Next:
+def settle(
+    night: Night, loop: LoopState, spec: IterationSpec, ended: Ended, committed: dict[str, Any] | None = None
+) -> Next:
     """End the iteration and apply what follows from it, as one write: a crash leaves both or neither."""
     if ended.result.tree and ended.outcome is not Outcome.COMMITTED:
         loop.workspace.keep_attempt(spec.iteration, ended.result.tree, spec.head)
+    where = {"loop": loop.name, "task": spec.task.id, "iteration": spec.iteration}
     with night.ledger.together():
+        if committed:
+            night.record("committed", committed, **where)
         _write(night, loop, spec, ended)
         following = _follow(night, loop, ended)
+    point("committed")
     point("ended")
     return following
 

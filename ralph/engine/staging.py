@@ -13,6 +13,7 @@ import ralph
 from ralph import agents, forge, notify
 from ralph.config import Config, freeze
 from ralph.core import window
+from ralph.core.outline import outline
 from ralph.domain import GateResult, Status
 from ralph.engine import preflight
 from ralph.engine.board import Board
@@ -75,6 +76,7 @@ async def stage(
     resumed = unfinished(ledger, occurrence, str(here.key) if here else None)
     base = resumed["base_commit"] if resumed else await asyncio.to_thread(mirror.resolve, config.night.base)
     id = resumed["night"] if resumed else next_id(ledger, here)
+    tracked = [path for _, _, path in mirror.list_tree(base)]
     board = Board(ledger.events(kinds=Board.KINDS))
     night = Night(
         id=id,
@@ -93,7 +95,8 @@ async def stage(
         budget=Budget(config, ledger.events(kinds=("began", "reserved", "settled", "agent_ended", "task")), id),
         author=user.user_identity(where.repo),
         rows=tasks.tasks,
-        tracked=[path for _, _, path in mirror.list_tree(base)],
+        tracked=tracked,
+        outline=outline(tracked),
     )
     text = freeze(config)
     own_directory(where.nights)

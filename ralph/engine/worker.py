@@ -34,27 +34,32 @@ from ralph.vcs.workspace import Workspace
 NOTE_LIMIT = 16 * 1024
 
 
-def main(line_fd: int, lifeline_fd: int) -> None:
-    """Live through one iteration; started by an Executor with the two descriptors it inherits."""
+def main(line_fd: int, lifeline_fd: int, tag: str) -> None:
+    """Live through one iteration; started by an Executor with the two descriptors it inherits.
+
+    ``tag`` marks every process that is started here. The shim stands before the first word comes.
+    """
     set_worker_protection(os.getppid())
     line = Line(line_fd)
+    shim = Shim.start(lifeline_fd, tag)
     try:
         line.send(Ready(os.getpid(), create_time(os.getpid()) or 0, boot_id()))
         go = line.await_go()
-        _work(line, lifeline_fd, go)
+        _work(line, shim, go)
+        shim.close()
     except LineClosed:
         os._exit(1)
 
 
-def _work(line: Line, lifeline: int, go: Down) -> None:
+def _work(line: Line, shim: Shim, go: Down) -> None:
     try:
         if isinstance(go, Check):
             with lock_workspace(Path(go.spec.loop_dir)):
-                found = preflight.examine(go.spec, go.key, go.tasks, lifeline, [(line.fileno(), line.look)])
+                found = preflight.examine(go.spec, go.key, go.tasks, shim, [(line.fileno(), line.look)])
             line.send(Checked(found.as_data()))
         elif isinstance(go, Go):
             with lock_workspace(Path(go.spec.loop_dir)):
-                result = Worker(line, go.spec, go.secrets, lifeline).run()
+                result = Worker(line, go.spec, go.secrets, shim).run()
             line.send(Done(result))
         else:
             raise LineClosed("the first word was not go")
@@ -87,14 +92,14 @@ def _why(guard: GuardResult) -> str:
 class Worker:
     """Runs the steps of one iteration and times each."""
 
-    def __init__(self, line: Line, spec: IterationSpec, secrets: dict[str, str], lifeline: int) -> None:
+    def __init__(self, line: Line, spec: IterationSpec, secrets: dict[str, str], shim: Shim) -> None:
         self.line, self.spec, self.secrets = line, spec, secrets
         self.config: Config = load(Path(spec.config))
         self.place = Place(spec, self.config, sandbox.make(spec.sandbox))
         self.redactor = Redactor(secrets.values())
         self.seconds: dict[str, float] = {}
         self.place.make()
-        self.shim = Shim.start(lifeline, spec.tag)
+        self.shim = shim
         self.workspace = Workspace(self.place.loop, Path(spec.mirror))
         self.keeper = Keeper(self.place, self.shim, self.workspace)
         self.bench = Bench(
@@ -124,12 +129,6 @@ class Worker:
 
     def run(self) -> IterationResult:
         """Go through the steps until one ends the iteration."""
-        try:
-            return self._steps()
-        finally:
-            self.shim.close()
-
-    def _steps(self) -> IterationResult:
         keep = tuple(self.config.workspace.keep)
         with self.step("prepare"):
             start = self.spec.start_tree
@@ -229,4 +228,4 @@ class Worker:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -90,7 +90,10 @@ class Ledger:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Make the events appended inside one atomic write."""
+        """Make the events appended inside one atomic write; inside another one it belongs to that."""
+        if self._db.in_transaction:
+            yield
+            return
         before = self._last_hash
         self._db.execute("begin immediate")
         try:

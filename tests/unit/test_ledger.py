@@ -57,6 +57,14 @@ def test_together_is_all_or_nothing(ledger: Ledger) -> None:
     assert ledger.verify() == 2
 
 
+def test_together_inside_together_is_one_write(ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError), ledger.together():
+        with ledger.together():
+            ledger.append("a", {})
+        raise RuntimeError
+    assert list(ledger.events()) == []
+
+
 def test_a_reader_beside_the_writer_sees_what_is_written_and_cannot_write(ledger: Ledger) -> None:
     fill(ledger)
     reader = Ledger.read_only(ledger.path)
