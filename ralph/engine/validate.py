@@ -183,6 +183,9 @@ def _base(place: Place, planned: PlannedGate) -> BaseResult | None:
 
 
 def _scripts(bench: Bench, tree: str) -> dict[str, str]:
+    """package.json's scripts, where a gate may stand behind one."""
+    if not any(word in gate.command for gate in bench.config.gates for word in ("npm", "yarn", "bun")):
+        return {}
     data = bench.workspace.read(tree, "package.json", 1_000_000)
     return package_scripts(data) if data else {}
 
