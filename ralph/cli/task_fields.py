@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def given(options: dict[str, Any]) -> Fields:
         elif isinstance(value, tuple):
             said[name] = [each for each in value if each]
         elif name == "description" and value == "-":
-            said[name] = click.get_text_stream("stdin").read(1_000_000).strip()
+            said[name] = sys.stdin.read(1_000_000).strip()
         else:
             said[name] = value
     return said

@@ -104,8 +104,8 @@ class Link:
 class Executor(Protocol):
     name: str
 
-    async def start(self) -> Link:
-        """Start a worker that waits for ``go``."""
+    async def start(self, config: str = "") -> Link:
+        """Start a worker that waits for ``go``; it reads the configuration at path ``config`` ahead of need."""
 
     async def close(self) -> None:
         """End whatever the executor itself keeps running."""
@@ -121,13 +121,15 @@ class ForkedExecutor:
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload([*further, PRELOAD])
 
-    async def start(self) -> Link:
+    async def start(self, config: str = "") -> Link:
         from ralph.engine.worker import main
 
         ours, theirs = socket.socketpair()
         alive_reader, alive_writer = os.pipe()
         tag = secrets.token_hex(16)
-        process = self._context.Process(target=main, args=(_Handed(theirs.fileno()), _Handed(alive_reader), tag))
+        process = self._context.Process(
+            target=main, args=(_Handed(theirs.fileno()), _Handed(alive_reader), tag, config)
+        )
         process.start()
         theirs.close()
         os.close(alive_reader)
@@ -145,13 +147,13 @@ class SpawnedExecutor:
 
     name = "spawned"
 
-    async def start(self) -> Link:
+    async def start(self, config: str = "") -> Link:
         import subprocess
 
         ours, theirs = socket.socketpair()
         alive_reader, alive_writer = os.pipe()
         fds, tag = (theirs.fileno(), alive_reader), secrets.token_hex(16)
-        argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1]), tag]
+        argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1]), tag, config]
         process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL)
         theirs.close()
         os.close(alive_reader)

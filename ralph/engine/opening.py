@@ -212,7 +212,7 @@ def start_spare(night: Night, loop: LoopState) -> None:
 
 
 async def _ready_worker(night: Night) -> Link:
-    link = await night.executor.start()
+    link = await night.executor.start(str(night.layout.frozen(night.id)))
     hello = await link.hear()
     link.ready = hello if isinstance(hello, Ready) else None
     return link

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from time import monotonic
 
@@ -34,14 +35,17 @@ from ralph.vcs.workspace import Workspace
 NOTE_LIMIT = 16 * 1024
 
 
-def main(line_fd: int, lifeline_fd: int, tag: str) -> None:
+def main(line_fd: int, lifeline_fd: int, tag: str, config: str = "") -> None:
     """Live through one iteration; started by an Executor with the two descriptors it inherits.
 
-    ``tag`` marks every process that is started here. The shim stands before the first word comes.
+    ``tag`` marks every process that is started here. The shim stands, and the configuration at path ``config`` is
+    read, before the first word comes.
     """
     set_worker_protection(os.getppid())
     line = Line(line_fd)
     shim = Shim.start(lifeline_fd, tag)
+    if config:
+        policy(config)
     try:
         line.send(Ready(os.getpid(), create_time(os.getpid()) or 0, boot_id()))
         go = line.await_go()
@@ -49,6 +53,12 @@ def main(line_fd: int, lifeline_fd: int, tag: str) -> None:
         shim.close()
     except LineClosed:
         os._exit(1)
+
+
+@cache
+def policy(path: str) -> Config:
+    """The night's frozen configuration, which never changes."""
+    return load(Path(path))
 
 
 def _work(line: Line, shim: Shim, go: Down) -> None:
@@ -94,7 +104,7 @@ class Worker:
 
     def __init__(self, line: Line, spec: IterationSpec, secrets: dict[str, str], shim: Shim) -> None:
         self.line, self.spec, self.secrets = line, spec, secrets
-        self.config: Config = load(Path(spec.config))
+        self.config = policy(spec.config)
         self.place = Place(spec, self.config, sandbox.make(spec.sandbox))
         self.redactor = Redactor(secrets.values())
         self.seconds: dict[str, float] = {}
@@ -228,4 +238,4 @@ class Worker:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

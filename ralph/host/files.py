@@ -105,7 +105,7 @@ def own_directory(path: Path) -> None:
         return
     if any(path.iterdir()):
         raise RalphError(f"{path} exists and was not made by ralph", "move it away, or set XDG_STATE_HOME")
-    write_atomic(marker, b"made by ralph; what lies below may be deleted\n")
+    marker.write_bytes(b"made by ralph; what lies below may be deleted\n")
 
 
 def private_directory(path: Path) -> Path:
