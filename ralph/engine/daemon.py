@@ -202,15 +202,16 @@ class Daemon:
     _stop_now = False
 
     async def _run_loops(self, night: Night) -> None:
-        from ralph.engine.loop import run_loop
+        from ralph.engine.loop import run_loop, watch_tasks
 
+        watching = asyncio.create_task(watch_tasks(night))
         tasks = [asyncio.create_task(run_loop(night, loop)) for loop in night.loops.values()]
         try:
             await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
+        finally:
+            for task in (watching, *tasks):
                 task.cancel()
-            raise
+            await asyncio.gather(watching, *tasks, return_exceptions=True)
 
     async def _close_window(self, here: window.Window) -> None:
         """Nothing new after the window has closed; what runs gets the grace, then is stopped."""

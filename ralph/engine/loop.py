@@ -9,12 +9,13 @@ from ralph.core.pick import Idle, Pick
 from ralph.engine.iteration import iterate
 from ralph.engine.night import LoopState, Night
 from ralph.engine.settle import Ended, night_hit
+from ralph.errors import RalphError
 from ralph.host.files import free_bytes
 
 DISK_RETRY = 60
 """Seconds between looks at a disk that is too full."""
 TASKS_LOOK = 2
-"""Seconds between looks at tasks.json while a loop is idle."""
+"""Seconds between looks at tasks.json, while a loop is idle and while agents work."""
 
 
 async def run_loop(night: Night, loop: LoopState) -> None:
@@ -36,6 +37,19 @@ async def run_loop(night: Night, loop: LoopState) -> None:
             continue
         await one(night, loop, choice, agent)
     await leave(night, loop)
+
+
+async def watch_tasks(night: Night) -> None:
+    """Take a person's edits in while agents work: a cancelled task ends, an added one finds an idle loop."""
+    while True:
+        await asyncio.sleep(TASKS_LOOK)
+        before = night.rows
+        try:
+            night.look_at_tasks()
+        except RalphError as error:
+            night.problem = error.message
+        if night.rows is not before:
+            await night.wake()
 
 
 async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended:

@@ -193,6 +193,7 @@ class Night:
         running = {loop.task for loop in self.loops.values() if loop.task}
         for id in synced.retried:
             self.parked.discard(id)
+            self.cancel_wanted.discard(id)
             self.move(id, Status.PENDING, "retry", by="person")
         for id in synced.cancelled:
             if id in running:
