@@ -87,6 +87,8 @@ class IterationSpec:
     tracked_by_base: dict[str, list[str]] = field(default_factory=dict)
     """Per gate name: test ids that are red on the base (only filled with allow_red_base)."""
     advisory_gates: tuple[str, ...] = ()
+    start_refused: bool = True
+    """``start_tree`` was validated and did not pass: giving it back as it was is no change."""
     feedback: Feedback | None = None
     handoffs: dict[str, str] = field(default_factory=dict)
     """Per dependency id: the note it left."""

@@ -45,6 +45,8 @@ class TaskState:
     kept_loop: str = ""
     paid: bool = False
     """``kept_tree`` is finished agent work whose validation was cut off."""
+    refused: bool = False
+    """``kept_tree`` was validated and did not pass."""
     pinned: str = ""
     commit: str | None = None
     loop: str = ""
@@ -69,7 +71,7 @@ class TaskState:
         return [retry.Attempt(a.agent, a.outcome, a.fingerprint, a.changed, a.repeating) for a in self.history]
 
     def drop_kept(self) -> None:
-        self.kept_tree, self.kept_loop, self.paid = None, "", False
+        self.kept_tree, self.kept_loop, self.paid, self.refused = None, "", False, False
 
 
 class Board:
@@ -159,7 +161,9 @@ class Board:
     @staticmethod
     def _keep(state: TaskState, outcome: Outcome, began: dict[str, Any], tree: str | None, loop: str) -> None:
         interrupted = outcome in (Outcome.ABANDONED, Outcome.INFRASTRUCTURE, Outcome.STOPPED)
-        state.paid = bool(interrupted and began.get("snapshot") and began.get("agent_clean"))
+        finished = began.get("agent_clean") or began.get("validate_only")
+        state.paid = bool(interrupted and began.get("snapshot") and finished)
+        state.refused = outcome is Outcome.REJECTED or (outcome is Outcome.NO_CHANGE and state.refused)
         clean_start = outcome in (Outcome.COMMITTED, Outcome.CONFLICT, Outcome.QUARANTINED)
         if clean_start:
             state.drop_kept()

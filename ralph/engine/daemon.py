@@ -22,6 +22,7 @@ from ralph.config import Config, load
 from ralph.core import window
 from ralph.engine.control import ControlServer, Request
 from ralph.engine.executor import Executor, ForkedExecutor
+from ralph.engine.finish import report_missing
 from ralph.engine.lock import crashes, lock_repository, note_start, note_stop, write_pid
 from ralph.engine.night import Night
 from ralph.engine.recovery import recover
@@ -81,6 +82,7 @@ class Daemon:
             self.ledger = Ledger(self.layout.ledger)
             for line in recover(self.layout, self.ledger):
                 log.warning("recovered %s", line)
+            report_missing(self.layout, self.ledger)
             control = ControlServer(self.layout.socket, self.handle)
             await control.start()
             self._signals()

@@ -47,6 +47,14 @@ def _needs_person(night: Night, counts: dict[str, int]) -> bool:
     return bool(left or paused or undelivered or night.halted() or night.problem)
 
 
+def report_missing(where: Layout, ledger: Ledger) -> None:
+    """Write the last night's report where a crash came between its end and its report."""
+    night = ledger.last_night()
+    kinds = {event.kind for event in ledger.events(night=night or "", kinds=("night_ended", "reported"))}
+    if night and kinds == {"night_ended"}:
+        ledger.append("reported", {"path": str(report_of(where, ledger, night))}, night=night)
+
+
 def report_of(where: Layout, ledger: Ledger, night: str) -> Path:
     """Write the report of a night from the ledger alone; returns the Markdown file."""
     found = report.collect(ledger, night)

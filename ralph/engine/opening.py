@@ -79,6 +79,7 @@ def _spec(
         head=start[0],
         start_tree=start_tree,
         validate_only=state.paid and start_tree is not None,
+        start_refused=state.refused,
         gate_base=start[1],
         agent=who[0],
         config=str(night.layout.frozen(night.id)),

@@ -14,7 +14,7 @@ from ralph.engine.faults import point
 from ralph.engine.night import LoopState, Night
 from ralph.errors import GitError, RalphError
 from ralph.forge.base import Forge, Proposal
-from ralph.memory.ledger import Event
+from ralph.memory.ledger import Event, Ledger
 from ralph.vcs import delivery, user
 
 NOTES = "refs/notes/ralph"
@@ -25,6 +25,19 @@ class _Parcel:
     loop: LoopState
     commit: str
     task: Task
+
+
+def unpublished(ledger: Ledger) -> list[Event]:
+    """Commits that came after the last one of their branch for which the pull request was brought up to date."""
+    told = {event.data.get("head") for event in ledger.events(kinds=("pull_request",))}
+    waiting: dict[str, list[Event]] = {}
+    for event in ledger.events(kinds=("committed",)):
+        branch = waiting.setdefault(event.data["branch"], [])
+        if event.data["commit"] in told:
+            branch.clear()
+        else:
+            branch.append(event)
+    return [event for branch in waiting.values() for event in branch]
 
 
 class Publisher:

@@ -14,20 +14,20 @@ from ralph import agents, forge, notify
 from ralph.config import Config, freeze
 from ralph.core import window
 from ralph.core.outline import outline
-from ralph.domain import GateResult, Status
+from ralph.domain import GateResult, Status, Task
 from ralph.engine import preflight
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
 from ralph.engine.log import enter
 from ralph.engine.night import LoopState, Night
-from ralph.engine.publish import Publisher
+from ralph.engine.publish import Publisher, unpublished
 from ralph.errors import ConfigError, GitError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge
 from ralph.host import sandbox
 from ralph.host.files import own_directory, write_atomic
 from ralph.host.paths import Layout
-from ralph.memory.ledger import Ledger
+from ralph.memory.ledger import Event, Ledger
 from ralph.memory.tasks import TaskFile
 from ralph.vcs import delivery, user
 from ralph.vcs.mirror import Mirror
@@ -106,12 +106,27 @@ async def stage(
     await _preflight(night, where, config)
     night.sync_tasks()
     pulls = forge.make(config, where, where.repo, secrets)
-    await _make_loops(night, pulls)
+    await _make_loops(night, pulls, resumed is not None)
     publisher = Publisher(night, pulls)
     night.publisher = publisher
     night.publish = publisher.publish
     night.progress = lambda iteration: publisher.later(lambda: enter(night, iteration))
+    _catch_up(night, publisher)
     return night
+
+
+def _catch_up(night: Night, publisher: Publisher) -> None:
+    """Publish what a crash kept from being published."""
+    for event in unpublished(night.ledger):
+        loop = night.loops.get(event.loop)
+        if loop and loop.workspace.ref(event.data["branch"]) and _holds(loop, event):
+            publisher.publish(loop, event.data["commit"], night.task(event.task) or Task(event.task, event.task))
+    for event in night.ledger.events(night=night.id, kinds=("ended",)):
+        night.progress(event.iteration)
+
+
+def _holds(loop: LoopState, event: Event) -> bool:
+    return loop.workspace.contains(loop.workspace.ref(event.data["branch"]) or "", event.data["commit"])
 
 
 def _check(config: Config) -> None:
@@ -195,13 +210,15 @@ def _red_line(gate: GateResult, ids: list[str]) -> str:
     return f"{gate.name}: {gate.reason}{named}"
 
 
-async def _make_loops(night: Night, pulls: Forge) -> None:
+async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:
+    going_on = {event.data["branch"] for event in unpublished(night.ledger)}
     for number, table in enumerate(night.config.loop_list()):
         place = night.layout.loop(table.name)
         own_directory(place)
         workspace = Workspace(place, night.layout.mirror)
         await asyncio.to_thread(workspace.lay_git_dir)
-        head = await asyncio.to_thread(_head, night, pulls, table.name, workspace)
+        ours = resumed or f"refs/heads/ralph/{table.name}" in going_on
+        head = await asyncio.to_thread(_head, night, pulls, table.name, workspace, ours)
         loop = LoopState(table.name, table, workspace, head, workspace.tree_of(head), number)
         night.loops[table.name] = loop
         night.budget.ensure_loop(table.name)
@@ -216,11 +233,12 @@ def _in_base(night: Night, commit: str) -> bool:
     )
 
 
-def _head(night: Night, pulls: Forge, name: str, workspace: Workspace) -> str:
+def _head(night: Night, pulls: Forge, name: str, workspace: Workspace, ours: bool) -> str:
     """Where the loop's branch starts tonight.
 
-    The branch of an open pull request goes on, with the base merged in; after a merge or a close it moves to the
-    base and its old head is kept in the attic.
+    The branch of an open pull request goes on, with the base merged in; so does one that is ``ours`` alone, because
+    a crash came before its pull request. After a merge or a close it moves to the base and its old head is kept in
+    the attic.
     """
     if night.config.night.branch_per == "task":
         return night.base
@@ -235,9 +253,10 @@ def _head(night: Night, pulls: Forge, name: str, workspace: Workspace) -> str:
     current = _newest(workspace, old, theirs)
     found = pulls.find(f"ralph/{name}")
     merged = workspace.contains(night.base, current)
-    if (found is None and theirs is None) or (found and found.state != "open") or merged:
+    closed = (found is None and theirs is None) or (found is not None and found.state != "open")
+    if merged or (closed and not ours):
         if not merged:
-            delivery.attic(night.layout.repo, ref, current)
+            delivery.attic(night.layout.repo, ref, current, workspace.git_dir)
         _start_at(workspace, ref, night.base, old)
         return night.base
     head = _with_base(night, workspace, name, current)

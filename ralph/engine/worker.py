@@ -27,7 +27,7 @@ from ralph.engine.validate import Bench, check_diff, red_merge, run_gates
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.alive import boot_id, create_time, lock_workspace, own_memory, set_worker_protection
-from ralph.host.files import read_beneath
+from ralph.host.files import delete_tree, read_beneath
 from ralph.host.process import Shim
 from ralph.memory.knowledge import parse_reflection
 from ralph.vcs.workspace import Workspace
@@ -185,7 +185,7 @@ class Worker:
         if agent.error:
             return Outcome.AGENT_FAILED, agent.error
         head_tree = self.workspace.tree_of(self.spec.head)
-        untouched = tree == self.spec.start_tree and not self.spec.validate_only
+        untouched = tree == self.spec.start_tree and self.spec.start_refused and not self.spec.validate_only
         if tree == head_tree or untouched:
             return Outcome.NO_CHANGE, "the agent ended without a change"
         return None
@@ -215,6 +215,7 @@ class Worker:
     def _ended(self, outcome: Outcome, summary: str, found: Found | None = None) -> IterationResult:
         found = found or Found()
         notes = {name: self._note(name) for name in NOTES}
+        delete_tree(self.place.notes, self.place.run)
         return IterationResult(
             iteration=self.spec.iteration,
             ready=outcome is Outcome.COMMITTED,
@@ -233,7 +234,10 @@ class Worker:
 
     def _note(self, name: str) -> str:
         """A file the agent left, read without following links; what is too long or no text is dropped."""
-        data = read_beneath(self.place.notes, f"{name}.txt", NOTE_LIMIT)
+        try:
+            data = read_beneath(self.place.notes, f"{name}.txt", NOTE_LIMIT)
+        except RalphError:
+            return ""
         return self.redactor.text(data.decode("utf-8", "replace")) if data else ""
 
 

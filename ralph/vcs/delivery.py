@@ -98,11 +98,16 @@ def existing_branch(repo: Path, branch: str) -> str | None:
     return text(out).strip() or None
 
 
-def attic(repo: Path, branch: str, commit: str) -> str:
-    """Keep ``commit``, an old head of ``branch``, under ``refs/heads/ralph-attic/`` and return that ref. Idempotent."""
+def attic(repo: Path, branch: str, commit: str, source: Path | None = None) -> str:
+    """Keep ``commit``, an old head of ``branch``, under ``refs/heads/ralph-attic/`` and return that ref. Idempotent.
+
+    ``source`` is a git directory that has the commit where the user's repository may not have it.
+    """
     short = branch.removeprefix("refs/heads/").removeprefix("ralph/").removeprefix("ralph-task/")
     ref = f"refs/heads/ralph-attic/{short}-{commit[:12]}"
-    if existing_branch(repo, ref) != commit:
+    if source is not None:
+        deliver(repo, source, ref, commit, None)
+    elif existing_branch(repo, ref) != commit:
         _patiently(lambda: user.open_repository(repo).run("update-ref", ref, commit, ZERO), PATIENCE, time.sleep)
     return ref
 
