@@ -37,12 +37,14 @@ class Project:
     def where(self) -> Layout:
         return layout(self.root)
 
-    def configure(self, text: str = "", *, night: str = "loops = 1", gates: str = "", mode: str = "") -> None:
+    def configure(
+        self, text: str = "", *, night: str = "loops = 1", gates: str = "", mode: str = "", agent: str = ""
+    ) -> None:
         """Write ralph.toml: one gate that is always green unless ``gates`` says otherwise, one agent called sh."""
         gates = gates or '[[gates]]\nname = "ok"\ncommand = "true"\n'
         parts = [
             f"[night]\n{night}",
-            f'[agents.sh]\nkind = "command"\ncommand = ["{self.outside.parent}/agent.sh"]',
+            f'[agents.sh]\nkind = "command"\ncommand = ["{self.outside.parent}/agent.sh"]\n{agent}',
             gates,
             f'[sandbox]\nmode = "{mode or self.mode}"\nwrite = ["{self.outside}"]',
             textwrap.dedent(text),
