@@ -34,10 +34,16 @@ class Accounts:
         """Replace the wait in force by a longer one."""
         self._accounts[account].wait = wait
 
-    def answered(self, account: str) -> bool:
-        """The account works again; True where it had been waiting."""
-        entry = self._accounts.pop(account, None)
-        return entry is not None and entry.wait is not None
+    def answered(self, account: str, loop: str) -> bool:
+        """The probing loop got an answer: the account works again. False where it did not wait.
+
+        An answer to any other loop was asked for before the wait and says nothing about it.
+        """
+        entry = self._accounts.get(account)
+        if entry is None or entry.probe != loop:
+            return False
+        del self._accounts[account]
+        return True
 
     def release(self, account: str, loop: str) -> None:
         """The probing loop is done without an answer: another one may try."""

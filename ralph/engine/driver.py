@@ -128,8 +128,7 @@ class Driver:
         one_by_one = self.night.config.agents[self.spec.agent].kind == "api"
         book = self.night.budget.settle if one_by_one else self.night.budget.charge
         book(f"{self.spec.iteration}/{spent.id}", self.scopes, spent.usage)
-        if self.night.accounts.answered(self.night.account(self.spec.agent)):
-            self.night.record("resumed", {"account": self.night.account(self.spec.agent)})
+        self.night.account_answered(self.spec.agent, self.loop)
         for hit in self.night.budget.nearly(self.scopes):
             if hit.scope == self.scopes.iteration and hit.scope not in self.told:
                 self.told.add(hit.scope)

@@ -285,6 +285,12 @@ class Night:
             return assigned
         return first_agent(route, halted)
 
+    def account_answered(self, agent: str, loop: LoopState) -> None:
+        """The agent got an answer on ``loop``: where that was the try after a wait, the wait is over for all."""
+        account = self.account(agent)
+        if self.accounts.answered(account, loop.name):
+            self.record("resumed", {"account": account})
+
     def hit_account(self, agent: str, wait: Wait) -> None:
         """Let every loop on the agent's account wait; an end that nobody stated grows with each repetition."""
         account = self.account(agent)

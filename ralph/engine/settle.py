@@ -69,6 +69,8 @@ def _follow(night: Night, loop: LoopState, ended: Ended) -> Next:
     if ended.result.agent.wait and ended.outcome in (Outcome.WAITING, Outcome.HALTED):
         night.hit_account(ended.agent, ended.result.agent.wait)
     else:
+        if ended.result.agent.exit_code == 0:
+            night.account_answered(ended.agent, loop)
         night.accounts.release(night.account(ended.agent), loop.name)
     if state.status is Status.CANCELLED or _cancelled_meanwhile(night, task.id):
         night.move(task.id, Status.CANCELLED, "cancelled", by="person")
