@@ -161,8 +161,8 @@ class Board:
     @staticmethod
     def _keep(state: TaskState, outcome: Outcome, began: dict[str, Any], tree: str | None, loop: str) -> None:
         interrupted = outcome in (Outcome.ABANDONED, Outcome.INFRASTRUCTURE, Outcome.STOPPED)
-        finished = began.get("agent_clean") or began.get("validate_only")
-        state.paid = bool(interrupted and began.get("snapshot") and finished)
+        finished = began.get("snapshot") and began.get("agent_clean")
+        state.paid = bool(interrupted and (finished or began.get("validate_only")))
         state.refused = outcome is Outcome.REJECTED or (outcome is Outcome.NO_CHANGE and state.refused)
         clean_start = outcome in (Outcome.COMMITTED, Outcome.CONFLICT, Outcome.QUARANTINED)
         if clean_start:

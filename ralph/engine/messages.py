@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from ralph.domain import AgentResult, Cause, GateResult, GuardResult, IterationResult, IterationSpec, Task, Usage
 
@@ -161,8 +161,9 @@ class Tell:
 Up = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | Done | Broken | Checked
 Down = Go | Check | Granted | Known | Tell
 
-_UP: TypeAdapter[Up] = TypeAdapter(Annotated[Up, Field(discriminator="type")])
-_DOWN: TypeAdapter[Down] = TypeAdapter(Annotated[Down, Field(discriminator="type")])
+_STRICT = ConfigDict(extra="forbid")
+_UP: TypeAdapter[Up] = TypeAdapter(Annotated[Up, Field(discriminator="type")], config=_STRICT)
+_DOWN: TypeAdapter[Down] = TypeAdapter(Annotated[Down, Field(discriminator="type")], config=_STRICT)
 
 
 def encode_up(message: Up) -> bytes:

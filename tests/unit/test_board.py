@@ -88,6 +88,8 @@ def test_finished_work_is_paid_until_it_is_validated(outcome: Outcome) -> None:
     assert (story.state.kept_tree, story.state.paid, story.state.seconds) == ("work", True, 2.0)
     story.began(start_tree="work", validate_only=True).tell("snapshot", tree="work").ended(outcome)
     assert story.state.paid, "a validation that was cut off as well changes nothing"
+    story.began(start_tree="work", validate_only=True).ended(outcome)
+    assert (story.state.kept_tree, story.state.paid) == ("work", True)
     story.began(start_tree="work", validate_only=True).tell("snapshot", tree="work").ended(Outcome.REJECTED, "work")
     assert not story.state.paid
     assert story.state.refused
