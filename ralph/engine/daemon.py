@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import logging
 import os
 import signal
-import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +25,7 @@ from ralph.engine.recovery import recover
 from ralph.engine.schedule import Chime, Clockwork, zone
 from ralph.engine.staging import take_secrets
 from ralph.engine.status import night_status
-from ralph.errors import BUG, DONE, NEEDS_PERSON, RalphError
+from ralph.errors import DONE, NEEDS_PERSON, RalphError
 from ralph.host import footprint, service
 from ralph.host.awake import keep_awake
 from ralph.host.files import own_directory
@@ -58,7 +54,7 @@ class Daemon:
     def __init__(self, options: Options, ready: int = -1) -> None:
         self.options = options
         self.layout: Layout = layout(options.repo)
-        self._ready = ready
+        self.starter = ready
         self.night: Night | None = None
         self.executor: Executor | None = None
         self.state = "starting"
@@ -113,10 +109,10 @@ class Daemon:
 
     def _say_ready(self) -> None:
         service.notify("READY=1")
-        if self._ready >= 0:
-            os.write(self._ready, b"ready\n")
-            os.close(self._ready)
-            self._ready = -1
+        if self.starter >= 0:
+            os.write(self.starter, b"ready\n")
+            os.close(self.starter)
+            self.starter = -1
 
     async def _live(self) -> int:
         if self.safe_mode:
@@ -311,31 +307,3 @@ async def _until(moment: datetime) -> None:
     """Sleep until a wall-clock moment; looks again each minute, because machines sleep and clocks are set."""
     while (left := (moment - datetime.now(UTC)).total_seconds()) > 0:
         await asyncio.sleep(min(left, 60))
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the daemon; errors of the person go to stderr and, while starting, to the starter's pipe as JSON."""
-    parser = argparse.ArgumentParser(prog="ralph.engine.entry")
-    parser.add_argument("--repo", required=True, type=Path)
-    parser.add_argument("--mode", choices=("window", "now", "once"), required=True)
-    parser.add_argument("--ready-fd", type=int, default=-1)
-    args = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
-    daemon = Daemon(Options(args.repo, args.mode), args.ready_fd)
-    try:
-        return asyncio.run(daemon.run())
-    except RalphError as error:
-        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
-        _tell_starter(daemon, {"error": error.message, "hint": error.hint})
-        return error.exit_code
-    except Exception as error:
-        log.exception("the daemon broke")
-        _tell_starter(daemon, {"error": f"the daemon broke: {error}", "hint": "see `ralph logs --daemon`"})
-        return BUG
-
-
-def _tell_starter(daemon: Daemon, message: dict[str, str]) -> None:
-    if daemon._ready >= 0:
-        os.write(daemon._ready, json.dumps(message).encode() + b"\n")

@@ -11,8 +11,9 @@ from ralph.engine import messages, opening
 from ralph.engine.budget import Scopes
 from ralph.engine.executor import Link
 from ralph.engine.faults import point
+from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import plain
-from ralph.engine.night import LoopState, Night
+from ralph.engine.night import Night
 
 GRANT_SECONDS = 600
 """A grant that is not answered in this time is a denial."""

@@ -3,6 +3,6 @@
 if __name__ == "__main__":
     import sys
 
-    from ralph.engine.daemon import main
+    from ralph.engine.launch import main
 
     sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,8 @@ from ralph.domain import Change, IterationResult, IterationSpec, Outcome, Task
 from ralph.engine import opening
 from ralph.engine.driver import Driver
 from ralph.engine.faults import point
-from ralph.engine.night import LoopState, Night
+from ralph.engine.loop_state import LoopState
+from ralph.engine.night import Night
 from ralph.engine.settle import Ended, settle
 from ralph.engine.words import commit_message
 

@@ -7,7 +7,8 @@ import time
 
 from ralph.core.pick import Idle, Pick
 from ralph.engine.iteration import iterate
-from ralph.engine.night import LoopState, Night
+from ralph.engine.loop_state import LoopState
+from ralph.engine.night import Night
 from ralph.engine.settle import Ended, night_hit
 from ralph.errors import RalphError
 from ralph.host.files import free_bytes

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 from ralph import agents
 from ralph.agents import waits
 from ralph.config import Config
-from ralph.config.schema import Loop as LoopConfig
 from ralph.core import claims, globs, pick
-from ralph.core.limits import Hit
 from ralph.core.pick import Idle, Pick, Scene
 from ralph.core.retry import first_agent
 from ralph.domain import Cause, GateResult, Status, Task, Verdict, Wait
 from ralph.engine.accounts import Accounts
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
-from ralph.engine.executor import Executor, Link
+from ralph.engine.executor import Executor
 from ralph.engine.faults import point
+from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import Tell
 from ralph.host.paths import Layout
 from ralph.host.sandbox import Sandbox
@@ -30,53 +29,9 @@ from ralph.memory.ledger import Event, Ledger
 from ralph.memory.tasks import TaskFile, View
 from ralph.notify.base import Notice, Notifier
 from ralph.vcs.mirror import Mirror
-from ralph.vcs.workspace import Workspace
 
 if TYPE_CHECKING:
     from ralph.engine.publish import Publisher
-
-
-@dataclass
-class LoopState:
-    """One loop as the daemon sees it."""
-
-    name: str
-    config: LoopConfig
-    workspace: Workspace
-    head: str
-    """Commit that the loop's branch points to."""
-    head_tree: str
-    number: int
-    """Place among the loops, from 0; the port range follows from it."""
-    task: str = ""
-    step: str = "idle"
-    detail: str = ""
-    since: float = field(default_factory=time.time)
-    agent: str = ""
-    iteration: str = ""
-    paused: str = ""
-    """Why it is paused; empty: it is not."""
-    link: Link | None = None
-    closing: asyncio.Task[None] | None = None
-    """The worker before, while it ends."""
-    spare: asyncio.Task[Link] | None = None
-    """A worker started ahead of need, while the agent of the present iteration is at work."""
-    denied: Hit | None = None
-    """The cap at which the present iteration was refused budget."""
-    said: str = ""
-    """The last warning, so that it is not repeated each minute."""
-    over: bool = False
-    count: int = 0
-    """Iterations begun tonight."""
-
-    async def worker_gone(self) -> None:
-        """Wait until the worker before is proven dead: it holds the lock on the workspace until then."""
-        closing, self.closing = self.closing, None
-        if closing:
-            await closing
-
-    def at(self, step: str, detail: str = "") -> None:
-        self.step, self.detail, self.since = step, detail, time.time()
 
 
 @dataclass

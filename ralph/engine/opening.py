@@ -9,8 +9,9 @@ from ralph.core.pick import Pick
 from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outcome, Reflection, Task
 from ralph.engine.budget import Scopes
 from ralph.engine.executor import Link
+from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import Ready, adapter
-from ralph.engine.night import LoopState, Night
+from ralph.engine.night import Night
 from ralph.engine.words import merge_message
 from ralph.errors import RalphError
 from ralph.memory import knowledge

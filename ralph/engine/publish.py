@@ -11,7 +11,8 @@ from ralph.core.secrets import Redactor
 from ralph.domain import Task
 from ralph.engine import opening
 from ralph.engine.faults import point
-from ralph.engine.night import LoopState, Night
+from ralph.engine.loop_state import LoopState
+from ralph.engine.night import Night
 from ralph.errors import GitError, RalphError
 from ralph.forge.base import Forge, Proposal
 from ralph.memory.ledger import Event, Ledger

@@ -12,8 +12,9 @@ from ralph.core.retry import Action, Next
 from ralph.core.stuck import fingerprint
 from ralph.domain import Cause, IterationResult, IterationSpec, Outcome, Status, Task
 from ralph.engine.faults import point
+from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import plain
-from ralph.engine.night import LoopState, Night
+from ralph.engine.night import Night
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
 from ralph.engine.log import enter
-from ralph.engine.night import LoopState, Night
+from ralph.engine.loop_state import LoopState
+from ralph.engine.night import Night
 from ralph.engine.publish import Publisher, unpublished
 from ralph.errors import ConfigError, GitError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge

@@ -6,7 +6,8 @@ import os
 import time
 from typing import Any
 
-from ralph.engine.night import LoopState, Night
+from ralph.engine.loop_state import LoopState
+from ralph.engine.night import Night
 
 
 def night_status(night: Night) -> dict[str, Any]:
