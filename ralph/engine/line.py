@@ -8,6 +8,8 @@ import socket
 from collections import deque
 from time import monotonic
 
+from pydantic import ValidationError
+
 from ralph.domain import Cause
 from ralph.engine.messages import MAX_LINE, Down, Granted, Known, Tell, Up, decode_down, encode_up
 
@@ -108,7 +110,10 @@ class Line:
                 raise LineClosed("a message of the daemon is too long")
         while (end := self._buffer.find(b"\n")) >= 0:
             line, self._buffer = bytes(self._buffer[:end]), self._buffer[end + 1 :]
-            message = decode_down(line)
+            try:
+                message = decode_down(line)
+            except ValidationError as error:
+                raise LineClosed("the daemon said something that is no message") from error
             if isinstance(message, Tell) and message.stop:
                 self.stop = message
             self._inbox.append(message)
