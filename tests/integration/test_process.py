@@ -436,6 +436,7 @@ def test_without_a_subreaper_the_tree_is_remembered(tmp_path: Path) -> None:
     parent = subprocess.Popen(forgetful, env={}, stdout=subprocess.PIPE)
     assert parent.stdout
     parent.stdout.readline()
+    assert until(lambda: len(survivors(token)) >= 3), "the program, its child and its grandchild"
     watching = Survivors(os.getpid(), secrets.token_hex(16), looking=True)
     watching.look()
     parent.kill()
