@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -108,7 +110,7 @@ class Executor(Protocol):
         """Start a worker that waits for ``go``; it reads the configuration at path ``config`` ahead of need."""
 
     async def close(self) -> None:
-        """End whatever the executor itself keeps running."""
+        """End every worker, and whatever the executor itself keeps running."""
 
 
 class ForkedExecutor:
@@ -136,10 +138,13 @@ class ForkedExecutor:
         return await _link(ours, alive_writer, process.pid or 0, process, tag)
 
     async def close(self) -> None:
+        """Kill the fork server, and by their parent-death signal its workers: it would wait for them to end."""
         from multiprocessing import forkserver
 
-        stop: Callable[[], None] = getattr(forkserver._forkserver, "_stop")  # noqa: B009 - private, and so untyped
-        await asyncio.to_thread(stop)
+        server: Any = forkserver._forkserver
+        if server._forkserver_pid:
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+        await asyncio.to_thread(server._stop)
 
 
 class SpawnedExecutor:
@@ -147,20 +152,25 @@ class SpawnedExecutor:
 
     name = "spawned"
 
-    async def start(self, config: str = "") -> Link:
-        import subprocess
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []
 
+    async def start(self, config: str = "") -> Link:
         ours, theirs = socket.socketpair()
         alive_reader, alive_writer = os.pipe()
         fds, tag = (theirs.fileno(), alive_reader), secrets.token_hex(16)
         argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1]), tag, config]
         process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL)
+        self._started = [started for started in self._started if started.poll() is None] + [process]
         theirs.close()
         os.close(alive_reader)
         return await _link(ours, alive_writer, process.pid, process, tag)
 
     async def close(self) -> None:
-        """Nothing is kept running."""
+        """Kill the workers that still run."""
+        for process in self._started:
+            process.kill()
+            process.wait()
 
 
 class _Handed:
@@ -192,8 +202,6 @@ async def _link(ours: socket.socket, lifeline: int, pid: int, handle: Any, tag: 
 
 
 def _pidfd_kill(pidfd: int) -> None:
-    import signal
-
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 

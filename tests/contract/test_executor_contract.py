@@ -207,6 +207,20 @@ def _tagged(tag: str) -> list[int]:
     return found
 
 
+def test_closing_the_executor_ends_its_workers(run: Callable[[Story], None]) -> None:
+    async def story(executor: Executor, repo: Path) -> None:
+        busy, idle = await hello(executor), await hello(executor)
+        busy.tell(messages.Go(spec(repo, busy, "sleep 60")))
+        while not isinstance(step := await busy.hear(), messages.Step) or step.name != "implement":
+            pass
+        await asyncio.wait_for(executor.close(), 10)
+        for link in (busy, idle):
+            await asyncio.wait_for(link.gone(), 10)
+            await link.close()
+
+    run(story)
+
+
 @pytest.mark.parametrize("nonsense", [b"hello\n", b'{"type":"ready"}\n', b"x" * (9 * 1024 * 1024)])
 def test_a_daemon_that_babbles_ends_the_worker(run: Callable[[Story], None], nonsense: bytes) -> None:
     async def story(executor: Executor, repo: Path) -> None:
