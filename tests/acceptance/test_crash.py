@@ -16,9 +16,10 @@ UNPAID = ("began", "worker-told", "agent-ended")
 """Points at which the agent's work is not a tree object yet: it may have to be done again."""
 
 
-def killed_at(project: Project, point: str) -> None:
-    """Run until the daemon kills itself at ``point``."""
-    (project.where.root / "starts.json").unlink(missing_ok=True)  # this many crashes would mean safe mode
+def killed_at(project: Project, point: str, forget: bool = True) -> None:
+    """Run until the daemon kills itself at ``point``; ``forget`` earlier crashes, so many would mean safe mode."""
+    if forget:
+        (project.where.root / "starts.json").unlink(missing_ok=True)
     before = len(project.events("began")) if project.where.ledger.exists() else 0
     done = project.ralph("start", "--once", code=None, RALPH_TESTING="1", RALPH_FAULT=f"kill:{point}")
     assert not project.pid()
@@ -155,8 +156,10 @@ def test_the_fork_server_may_die(project: Project) -> None:
 
 def test_five_crashes_mean_safe_mode(project: Project) -> None:
     project.tasks("a")
-    for _ in range(5):
-        project.ralph("start", "--once", code=None, RALPH_TESTING="1", RALPH_FAULT="kill:began")
+    killed_at(project, "began")
+    starts = project.where.root / "starts.json"
+    starts.write_text(json.dumps(json.loads(starts.read_text()) * 4))
+    killed_at(project, "began", forget=False)
     ran = len(project.lines("ran"))
     done = project.ralph("start", "--once", code=None)
     assert done.returncode == 4, done.stdout

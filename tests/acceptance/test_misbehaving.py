@@ -96,7 +96,7 @@ def ledger_text(project: Project) -> str:
 LIMITS = """
 [limits]
 task_iterations = 1
-iteration_minutes = 0.2
+iteration_minutes = 0.12
 stall_minutes = 0.04
 output_mb = 1
 memory_mb = 150
@@ -126,8 +126,8 @@ def test_every_limit_stops_and_is_named(project: Project) -> None:
     ended = {event.task: event.data for event in project.events("agent_ended")}
     assert {task: data["cause"] for task, data in ended.items()} == {task: task for task in ended}
     assert len(ended) == 4
-    assert ended["timeout"]["seconds"] == pytest.approx(12, abs=3)
-    assert ended["stall"]["seconds"] < 12
+    assert ended["timeout"]["seconds"] == pytest.approx(7.2, abs=3)
+    assert ended["stall"]["seconds"] < 7
     limits = {event.task: event.data for event in project.events("limit")}
     assert {task: data["cause"] for task, data in limits.items()} == {
         "timeout": "timeout",
