@@ -89,7 +89,8 @@ def headline(totals: Totals) -> str:
         return "the only task landed" if tasks == 1 else f"all {tasks} tasks landed"
     if outcomes.get("failed", 0) == tasks:
         return "nothing landed: the only task failed" if tasks == 1 else f"nothing landed: all {tasks} tasks failed"
-    rest = ", ".join(f"{outcomes[word]} {said}" for word, said in _WORDS.items() if outcomes.get(word))
+    needs = {"needs_human": "needs you" if outcomes.get("needs_human") == 1 else "need you"}
+    rest = ", ".join(f"{outcomes[word]} {said}" for word, said in (_WORDS | needs).items() if outcomes.get(word))
     return f"{landed} of {tasks} tasks landed, {rest}" if landed else f"nothing landed: {rest}"
 
 

@@ -47,7 +47,7 @@ def test_the_order_of_the_page(night: RecordedNight) -> None:
     night.ends("the window is over", 4)
     text = page(night)
     assert headings(text) == [
-        "Night 2026-11-20-1: 1 of 4 tasks landed, 1 failed, 1 need you, 1 unfinished",
+        "Night 2026-11-20-1: 1 of 4 tasks landed, 1 failed, 1 needs you, 1 unfinished",
         "Needs you",
         "Landed, in the order to review",
         "Failed",
