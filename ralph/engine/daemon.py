@@ -27,6 +27,7 @@ from ralph.engine.staging import take_secrets
 from ralph.engine.status import night_status
 from ralph.errors import DONE, NEEDS_PERSON, RalphError
 from ralph.host import footprint, service
+from ralph.host.alive import hide_environment
 from ralph.host.awake import keep_awake
 from ralph.host.files import own_directory
 from ralph.host.paths import Layout, layout
@@ -68,6 +69,7 @@ class Daemon:
         """Live until the work is done or somebody says stop; returns the exit code."""
         self.config: Config = load(self.layout.repo / "ralph.toml")
         self.secrets = take_secrets(self.config)
+        hide_environment()
         with ExitStack() as held:
             held.enter_context(lock_repository(self.layout))
             own_directory(self.layout.root)

@@ -133,13 +133,18 @@ def _holds(loop: LoopState, event: Event) -> bool:
 def _check(config: Config) -> None:
     if not config.agents:
         raise ConfigError("ralph.toml names no agent", "add an [agents.<name>] table; `ralph init` shows how")
-    capped = config.limits.strict_dollars and any(
-        (config.limits.iteration_dollars, config.limits.task_dollars, config.limits.night_dollars)
-    )
     unmetered = [name for name, agent in config.agents.items() if not agents.metered(agent, config.prices)]
-    if capped and unmetered:
+    if config.limits.strict_dollars and _dollar_caps(config) and unmetered:
         what = f"strict_dollars is set, but nobody can count the dollars of: {', '.join(unmetered)}"
         raise ConfigError(what, "take the agent out of [routes], or set strict_dollars = false")
+
+
+def _dollar_caps(config: Config) -> bool:
+    """Whether any cap in ralph.toml is in dollars."""
+    limits = config.limits
+    general = (limits.iteration_dollars, limits.task_dollars, limits.loop_dollars, limits.night_dollars)
+    own = [loop.limits.dollars for loop in config.loops] + [role.limits.dollars for role in config.roles.values()]
+    return any((*general, *own))
 
 
 def next_id(ledger: Ledger, here: window.Window | None) -> str:
@@ -170,6 +175,7 @@ def unfinished(ledger: Ledger, occurrence: str, key: str | None) -> dict[str, An
 
 def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:
     config = night.config
+    unmetered = [name for name, agent in config.agents.items() if not agents.metered(agent, config.prices)]
     night.record(
         "night_started",
         {
@@ -180,10 +186,14 @@ def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:
             "sandbox": sandbox_name,
             "config_sha256": hashlib.sha256(frozen.encode()).hexdigest(),
             "occurrence": night.occurrence,
-            "unmetered": [name for name, agent in config.agents.items() if not agents.metered(agent, config.prices)],
+            "unmetered": unmetered,
             "version": ralph.__version__,
         },
     )
+    if unmetered and _dollar_caps(config):
+        names = ", ".join(unmetered)
+        text = f"dollar caps do not hold for {names}: nobody can count what they spend; token and time caps do"
+        night.record("warning", {"text": text})
 
 
 async def _preflight(night: Night, where: Layout, config: Config) -> None:

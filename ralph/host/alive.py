@@ -83,6 +83,11 @@ def set_worker_protection(parent_pid: int) -> None:
         os._exit(1)  # it died before the signal was set
 
 
+def hide_environment() -> None:
+    """Keep other processes of this user out of our memory and of the environment we were started with."""
+    prctl(DUMPABLE, 0)
+
+
 def own_memory() -> int:
     """Bytes this process takes: its proportional share on Linux, its peak elsewhere."""
     if _LINUX:
