@@ -147,9 +147,10 @@ class Publisher:
 
 
 def _note(night: Night, parcel: _Parcel) -> str:
-    """Evidence of one commit as JSON lines: its guards and gates, as the ledger has them."""
+    """Evidence of one commit as JSON lines: the guards and gates of exactly its tree, as the ledger has them."""
     import json
 
-    iteration = night.board.state(parcel.task.id).iteration
-    rows = night.ledger.events(iteration=iteration, kinds=("guard", "gate", "committed"))
-    return "".join(json.dumps({"event": row.kind, **row.data}, sort_keys=True) + "\n" for row in rows)
+    made = next(e for e in night.ledger.events(kinds=("committed",)) if e.data["commit"] == parcel.commit)
+    rows = night.ledger.events(iteration=made.iteration, kinds=("guard", "gate", "committed"))
+    own = (row for row in rows if row.data["tree"] == made.data["tree"])
+    return "".join(json.dumps({"event": row.kind, **row.data}, sort_keys=True) + "\n" for row in own)
