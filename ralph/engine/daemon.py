@@ -16,6 +16,7 @@ from typing import Any
 from ralph import agents
 from ralph.config import Config, load
 from ralph.core import window
+from ralph.engine import occurrence
 from ralph.engine.control import ControlServer, Request
 from ralph.engine.executor import Executor, ForkedExecutor
 from ralph.engine.finish import report_missing
@@ -38,6 +39,10 @@ log = logging.getLogger("ralph")
 STOP_SECONDS = 25
 """Time that running agents get to end after `stop --now` or SIGTERM, before their workers are killed."""
 SAFE_MODE_CRASHES = 5
+RETRY_SECONDS = 60
+"""Until a night that could not start is tried again; a change of ralph.toml or tasks.json comes first."""
+LOOK_SECONDS = 2
+"""Between looks at ralph.toml and tasks.json while nothing runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Daemon:
         self.safe_mode = False
         self._turn = asyncio.Event()
         self._terms = 0
+        self._trouble = self._told = ""
+        """What was last said about a file that can't be read, and about a night that can't start."""
 
     async def run(self) -> int:
         """Live until the work is done or somebody says stop; returns the exit code."""
@@ -134,53 +141,82 @@ class Daemon:
             report_of(self.layout, self.ledger, last)
         if self.options.mode != "once":
             while not self.leaving:
-                await self._wait(None)
+                await self._wait(60)
         return NEEDS_PERSON
 
     async def _nights(self) -> int:
         """Stay over nights: wait for the window, run the night, wait again."""
         clock = Clockwork(self._chime, self.config.night)
         clock.start()
-        code = DONE
         try:
             while not self.leaving:
-                now = datetime.now(UTC)
-                here = window.current_or_next(now, self.config.night.start, self.config.night.stop, self._zone())
-                if here.opens <= now and not self._night_is_over(str(here.key)):
-                    code = await self._one_night("window", here)
+                self._reload()
+                now, night = datetime.now(UTC), self.config.night
+                here = window.current_or_next(now, night.start, night.stop, zone(night.timezone))
+                if here.opens > now:
+                    self.state = f"waiting until {night.start}"
+                    await self._wait((here.opens - now).total_seconds())
+                elif occurrence.is_over(self.ledger, str(here.key)):
+                    self.state = f"waiting until {night.start}"
+                    await self._wait((here.closes - now).total_seconds())
                 else:
-                    self.state = f"waiting until {self.config.night.start}"
-                    await self._wait(None)
-                    self._reload()
+                    await self._night_of(here)
         finally:
             clock.stop()
-        return code
-
-    def _zone(self) -> Any:
-        return zone(self.config.night.timezone)
+        return DONE
 
     def _reload(self) -> None:
         """Policy may change between nights; a broken file keeps the old one in force."""
         try:
             self.config = load(self.layout.repo / "ralph.toml")
+            self._trouble = ""
         except RalphError as error:
-            log.error("%s", error.message)
+            if error.message != self._trouble:
+                log.error("%s", error.message)
+            self._trouble = error.message
 
-    def _night_is_over(self, key: str) -> bool:
-        kinds = ("night_started", "night_ended")
-        events = [event for event in self.ledger.events(kinds=kinds) if event.night.startswith(f"{key}-")]
-        window_nights = {e.night for e in events if e.kind == "night_started" and e.data.get("occurrence") == "window"}
-        return any(event.kind == "night_ended" and event.night in window_nights for event in events)
+    async def _night_of(self, here: window.Window) -> None:
+        """The night of an open window. One that can't start is told, and tried again while the window is open."""
+        try:
+            await self._prepare("window", here)
+        except RalphError as error:
+            await self._not_started(here, error)
+        else:
+            await self._work(here)
 
-    async def _one_night(self, mode: str, here: window.Window | None = None) -> int:
-        from ralph.engine.finish import finish
+    async def _not_started(self, here: window.Window, error: RalphError) -> None:
+        from ralph import notify
+
+        self.state = f"no night yet: {error.message}"
+        if self.state == self._told:
+            log.info("%s", self.state)
+        else:
+            log.error("%s (%s)", error.message, error.hint)
+            report_missing(self.layout, self.ledger)
+            notifier = notify.make(self.config.notify, self.layout.repo, self.secrets)
+            notice = notify.Notice("needs_human", f"ralph can't start the night: {error.message}", error.hint)
+            await asyncio.to_thread(notifier.send, notice)
+        self._told = self.state
+        if not occurrence.is_over(self.ledger, str(here.key)):
+            await self._wait(RETRY_SECONDS)
+
+    async def _one_night(self, mode: str) -> int:
+        await self._prepare(mode, None)
+        return await self._work(None)
+
+    async def _prepare(self, mode: str, here: window.Window | None) -> None:
         from ralph.engine.staging import stage
 
         self.executor = self.executor or ForkedExecutor(agents.preload(self.config.agents.values()))
         self.state = "preparing the night"
         self.night = await stage(self.layout, self.config, self.ledger, self.executor, self.secrets, mode, here)
-        self.state = "running"
+        self.state, self._told = "running", ""
         self._sync_leaving()
+
+    async def _work(self, here: window.Window | None) -> int:
+        from ralph.engine.finish import finish
+
+        assert self.night
         with keep_awake("ralph works on tasks"):
             closing = asyncio.create_task(self._close_window(here)) if here else None
             try:
@@ -189,7 +225,7 @@ class Daemon:
                 if closing:
                     closing.cancel()
             self.state = "reporting"
-            code = await finish(self.night)
+            code = await finish(self.night, resumable=bool(here and self.leaving))
         self.night, self.state = None, "idle"
         return code
 
@@ -264,12 +300,20 @@ class Daemon:
             prune(self.layout, self.config)
         self._turn.set()
 
-    async def _wait(self, seconds: float | None) -> None:
+    async def _wait(self, seconds: float) -> None:
+        """Sleep, at most a minute because machines do too, until there is word or a file of the person has changed."""
         self._turn.clear()
-        try:
-            await asyncio.wait_for(self._turn.wait(), seconds)
-        except TimeoutError:
-            pass
+        seen, end = self._stamps(), time.monotonic() + min(seconds, 60)
+        while self._stamps() == seen and (left := end - time.monotonic()) > 0:
+            try:
+                await asyncio.wait_for(self._turn.wait(), min(left, LOOK_SECONDS))
+                return
+            except TimeoutError:
+                pass
+
+    def _stamps(self) -> list[tuple[int, int]]:
+        files = [self.layout.repo / name for name in ("ralph.toml", "tasks.json")]
+        return [(info.st_mtime_ns, info.st_ino) for path in files if path.exists() for info in [path.stat()]]
 
     async def handle(self, request: Request) -> dict[str, Any]:
         """Answer one control request."""

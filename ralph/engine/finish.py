@@ -18,15 +18,18 @@ from ralph.memory.ledger import Ledger
 from ralph.notify.base import Notice
 
 
-async def finish(night: Night) -> int:
-    """Finish publishing, write the last events and the report, notify; returns the exit code."""
+async def finish(night: Night, resumable: bool = False) -> int:
+    """Finish publishing, write the last events and the report, notify; returns the exit code.
+
+    ``resumable``: somebody stopped it, and the next start in the same window goes on with it.
+    """
     if night.publisher:
         await night.publisher.finish()
     night.sync_tasks()
     counts = night.outcome_counts()
     code = NEEDS_PERSON if _needs_person(night, counts) else DONE
     reason = night.stopping or night.draining or "nothing is left to do"
-    night.record("night_ended", {"reason": reason, "exit_code": code, "tasks": counts})
+    night.record("night_ended", {"reason": reason, "exit_code": code, "tasks": counts, "resumable": resumable})
     point("reporting")
     path = report_of(night.layout, night.ledger, night.id)
     night.record("reported", {"path": str(path)})
@@ -50,8 +53,8 @@ def _needs_person(night: Night, counts: dict[str, int]) -> bool:
 def report_missing(where: Layout, ledger: Ledger) -> None:
     """Write the last night's report where a crash came between its end and its report."""
     night = ledger.last_night()
-    kinds = {event.kind for event in ledger.events(night=night or "", kinds=("night_ended", "reported"))}
-    if night and kinds == {"night_ended"}:
+    kinds = [event.kind for event in ledger.events(night=night or "", kinds=("night_ended", "reported"))]
+    if night and kinds[-1:] == ["night_ended"]:
         ledger.append("reported", {"path": str(report_of(where, ledger, night))}, night=night)
 
 

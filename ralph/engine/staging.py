@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 
 import ralph
 from ralph import agents, forge, notify
@@ -22,6 +20,7 @@ from ralph.engine.executor import Executor
 from ralph.engine.log import enter
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
+from ralph.engine.occurrence import next_id, unfinished
 from ralph.engine.publish import Publisher, unpublished
 from ralph.errors import ConfigError, GitError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge
@@ -99,6 +98,8 @@ async def stage(
         tracked=tracked,
         outline=outline(tracked),
     )
+    if resumed:
+        night.started -= resumed["age"]
     text = freeze(config)
     own_directory(where.nights)
     write_atomic(where.frozen(id), text.encode())
@@ -145,32 +146,6 @@ def _dollar_caps(config: Config) -> bool:
     general = (limits.iteration_dollars, limits.task_dollars, limits.loop_dollars, limits.night_dollars)
     own = [loop.limits.dollars for loop in config.loops] + [role.limits.dollars for role in config.roles.values()]
     return any((*general, *own))
-
-
-def next_id(ledger: Ledger, here: window.Window | None) -> str:
-    """``<local start date>-<n>``."""
-    day = str(here.key) if here else datetime.now().astimezone().date().isoformat()
-    taken = {event.night for event in ledger.events(kinds=("night_started",))}
-    number = 1
-    while f"{day}-{number}" in taken:
-        number += 1
-    return f"{day}-{number}"
-
-
-def unfinished(ledger: Ledger, occurrence: str, key: str | None) -> dict[str, Any] | None:
-    """The last night, where it never ended and is of the same kind (for a window: the same occurrence)."""
-    started = list(ledger.events(kinds=("night_started",)))
-    if not started:
-        return None
-    last = started[-1]
-    if any(ledger.events(night=last.night, kinds=("night_ended",))):
-        return None
-    if (last.data.get("occurrence") == "window") != (occurrence == "window"):
-        return None
-    if key is not None and not last.night.startswith(f"{key}-"):
-        return None
-    age = datetime.now(UTC) - datetime.fromisoformat(last.at)
-    return {"night": last.night, **last.data} if age.total_seconds() < 24 * 3600 else None
 
 
 def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:

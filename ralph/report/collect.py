@@ -33,7 +33,8 @@ def from_events(source: Iterable[Event]) -> NightReport:
     """``source``: all rows of one night, in order. ``reported`` rows change nothing: writing a report is no news."""
     events = [event for event in source if event.kind != "reported"]
     start = next((event for event in events if event.kind == "night_started"), None)
-    end = next((event for event in reversed(events) if event.kind == "night_ended"), None)
+    last = next((event for event in reversed(events) if event.kind in ("night_ended", "began")), None)
+    end = last if last and last.kind == "night_ended" else None
     opened = start.data if start else {}
     on_tree = _gates_by_tree(events)
     tasks = tuple(task_line(history, on_tree) for history in histories(events))
