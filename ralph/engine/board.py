@@ -42,6 +42,8 @@ class TaskState:
     """Agent it was reassigned to; empty: the first of its route."""
     kept_tree: str | None = None
     """Tree the next attempt goes on from."""
+    kept_head: str = ""
+    """Commit that ``kept_tree`` was made on."""
     kept_loop: str = ""
     paid: bool = False
     """``kept_tree`` is finished agent work whose validation was cut off."""
@@ -71,7 +73,7 @@ class TaskState:
         return [retry.Attempt(a.agent, a.outcome, a.fingerprint, a.changed, a.repeating) for a in self.history]
 
     def drop_kept(self) -> None:
-        self.kept_tree, self.kept_loop, self.paid, self.refused = None, "", False, False
+        self.kept_tree, self.kept_head, self.kept_loop, self.paid, self.refused = None, "", "", False, False
 
 
 class Board:
@@ -168,7 +170,7 @@ class Board:
         if clean_start:
             state.drop_kept()
         elif tree and tree != began.get("head_tree"):
-            state.kept_tree, state.kept_loop = tree, loop
+            state.kept_tree, state.kept_head, state.kept_loop = tree, began.get("head", ""), loop
 
     @staticmethod
     def _moved(state: TaskState, data: dict[str, Any]) -> None:

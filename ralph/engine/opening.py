@@ -40,8 +40,8 @@ def begin(
     head, head_tree, merged = start
     agent, link = who
     scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
-    spec = _spec(night, loop, task, (agent, link.tag), (head, merged), scopes)
     with night.ledger.together():
+        spec = _spec(night, loop, task, (agent, link.tag), (head, merged), scopes)
         _began(night, loop, spec, head_tree)
         if link.ready:
             ready = {"pid": link.ready.pid, "create_time": link.ready.create_time, "boot_id": link.ready.boot_id}
@@ -64,7 +64,7 @@ def _spec(
     state = night.board.state(task.id)
     iteration = scopes.iteration.removeprefix("iteration ")
     seconds, tokens, dollars = night.budget.left(scopes)
-    start_tree = state.kept_tree if state.kept_loop == loop.name else None
+    start_tree = _carried(night, loop, task, start[0])
     known = knowledge.read(lambda path: night.mirror.read(night.base, path), task.files)
     return IterationSpec(
         night=night.id,
@@ -80,7 +80,7 @@ def _spec(
         head=start[0],
         start_tree=start_tree,
         validate_only=state.paid and start_tree is not None,
-        start_refused=state.refused,
+        start_refused=state.refused and start_tree == state.kept_tree,
         gate_base=start[1],
         agent=who[0],
         config=str(night.layout.frozen(night.id)),
@@ -100,6 +100,21 @@ def _spec(
         shared_files=_shared(night, loop, task),
         sandbox=night.sandbox.name,
     )
+
+
+def _carried(night: Night, loop: LoopState, task: Task, head: str) -> str | None:
+    """The tree the attempt goes on from: the kept work, brought over to ``head`` where that is another commit now.
+
+    The kept tree itself lacks what came in between, and committing it would take that back.
+    """
+    state = night.board.state(task.id)
+    if state.kept_tree is None or state.kept_loop != loop.name:
+        return None
+    tree, conflicts = loop.workspace.carry(state.kept_tree, state.kept_head or head, head)
+    if tree is None:
+        reason = f"the kept work conflicts with what was committed since: {', '.join(conflicts[:5])}"
+        night.record("clean_start", {"reason": reason}, loop=loop.name, task=task.id)
+    return tree
 
 
 def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str) -> None:

@@ -114,6 +114,18 @@ class Store(Reading):
         tree, *paths = [text(field) for field in out.split(b"\0") if field]
         return (tree, []) if code == 0 else (None, sorted(set(paths)))
 
+    def carry(self, work: str, old: str, new: str) -> tuple[str | None, list[str]]:
+        """Bring what the tree ``work`` changed against commit ``old`` over to commit ``new``.
+
+        Returns the tree and no paths, or None and the conflicting paths. Writes objects, no refs.
+        """
+        common, ours = self.tree_of(old), self.tree_of(new)
+        if common == ours:
+            return work, []
+        base = self.commit_object(common, [], "Base\n", RALPH, RALPH, 0)
+        sides = (self.commit_object(tree, [base], "Side\n", RALPH, RALPH, 0) for tree in (ours, work))
+        return self.merge(*sides)
+
     def fetch_from(self, other_loop_git_dir: Path, commit: str) -> None:
         """Copy a commit with its history from another loop's git directory. Writes objects, no refs."""
         if self._has(commit):
