@@ -149,9 +149,9 @@ def heads(night: Night, loop: LoopState, pick: Pick) -> tuple[str, str, bool]:
             continue
         if not per_task and other.loop == loop.name:
             continue
-        source = night.loops.get(other.loop)
-        if source and source is not loop:
-            loop.workspace.fetch_from(source.workspace.git_dir, other.commit)
+        source = night.layout.loop(other.loop) / "git"
+        if other.loop != loop.name and source.is_dir():
+            loop.workspace.fetch_from(source, other.commit)
         if loop.workspace.contains(head, other.commit):
             continue
         if loop.workspace.contains(other.commit, head):

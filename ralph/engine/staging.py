@@ -208,9 +208,19 @@ async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:
         loop = LoopState(table.name, table, workspace, head, workspace.tree_of(head), number)
         night.loops[table.name] = loop
         night.budget.ensure_loop(table.name)
+    gone = {state.loop for state in night.board.tasks.values() if state.commit} - set(night.loops)
+    open_still = {name for name in sorted(gone) if await asyncio.to_thread(_is_open, night, pulls, name)}
     for id, state in night.board.tasks.items():
-        if state.commit and (state.loop not in night.loops or _in_base(night, state.commit)):
+        if state.commit and (state.loop in gone - open_still or _in_base(night, state.commit)):
             night.landed.add(id)
+
+
+def _is_open(night: Night, pulls: Forge, loop: str) -> bool:
+    """Whether the branch of a loop that tonight does not have waits to be merged."""
+    if not (night.layout.loop(loop) / "git").is_dir():
+        return False
+    found = pulls.find(f"ralph/{loop}")
+    return found is not None and found.state == "open"
 
 
 def _in_base(night: Night, commit: str) -> bool:

@@ -278,3 +278,26 @@ def test_the_next_night_goes_on(project: Project) -> None:
     assert len({event.night for event in project.events("night_started")}) == 3
     assert sorted(project.lines("ran")) == ["a", "b", "c"]
     project.sound()
+
+
+def test_a_dependency_on_a_loop_that_is_gone_is_not_missing(project: Project) -> None:
+    """Its branch is still open: whoever takes the task needs that commit, though no loop of the night holds it."""
+    project.configure(night="loops = 2")
+    waits = """
+    echo "$RALPH_TASK_ID" >> "$OUT/ran"
+    case $RALPH_TASK_ID in
+    a | b) for i in $(seq 200); do [ $(sort -u "$OUT/ran" | wc -l) -ge 2 ] && break; sleep 0.05; done ;;
+    *) test -f a.txt && test -f b.txt || exit 9 ;;
+    esac
+    echo work > "$RALPH_TASK_ID.txt"
+    """
+    project.agent(waits)
+    project.tasks("a", "b")
+    project.once()
+    project.configure(night="loops = 1")
+    project.tasks("a", "b", {"id": "c", "depends_on": ["a", "b"]})
+    project.once()
+    assert project.status_of()["c"] == "completed"
+    assert project.outcomes("c") == ["committed"]
+    assert set(project.commits()) == {"a", "b", "c"}
+    project.sound()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from datetime import datetime, timedelta
 
 from project import Project, wait_until
 
@@ -177,34 +176,4 @@ def test_a_broken_file_keeps_the_last_good_one_in_force(project: Project) -> Non
     project.ended()
     assert project.status_of() == {"a": "completed", "b": "completed"}
     assert [e for e in project.events("warning") if "tasks.json" in e.data["text"]]
-    project.sound()
-
-
-def test_outside_the_window_it_waits(project: Project) -> None:
-    hour = (datetime.now().astimezone().hour + 12) % 24
-    project.configure(night=f'loops = 1\nstart = "{hour:02}:00"\nstop = "{(hour + 1) % 24:02}:00"')
-    project.tasks("a")
-    said = project.ralph("start").stdout
-    assert f"waiting until {hour:02}:00" in said
-    assert project.json("status")["state"] == f"waiting until {hour:02}:00"
-    assert "no night is running" in project.ralph("pause", code=1).stderr
-    project.ralph("stop")
-    assert project.lines("ran") == []
-    assert project.events("night_started") == []
-
-
-def test_inside_the_window_it_works_and_stays(project: Project) -> None:
-    now = datetime.now().astimezone()
-    start, stop = (now - timedelta(hours=2)).hour, (now + timedelta(hours=2)).hour
-    project.configure(night=f'loops = 1\nstart = "{start:02}:00"\nstop = "{stop:02}:00"')
-    project.tasks("a")
-    project.ralph("start")
-    project.saw("committed", task="a")
-    data = json.loads((project.root / "tasks.json").read_text())
-    project.replace_tasks(json.dumps({"version": 1, "tasks": [*data["tasks"], {"id": "late", "title": "Late"}]}))
-    project.saw("committed", task="late")
-    assert project.pid()
-    project.ralph("stop")
-    assert len(project.events("night_started")) == 1
-    assert project.status_of() == {"a": "completed", "late": "completed"}
     project.sound()
