@@ -7,15 +7,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ralph.config import Config
+from ralph.config import Config, Gate
 from ralph.domain import IterationSpec
-from ralph.host.files import own_directory
+from ralph.host import toolchain
+from ralph.host.files import delete_tree, own_directory
 from ralph.host.sandbox import Jail, Sandbox
 
 INSIDE = Path("/run/ralph")
 """Where files of the daemon appear inside a sandbox."""
 _PASSED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+_TOOLCHAINS = (*toolchain.VARIABLES, "CARGO_HOME", "GOPATH", "PYENV_VERSION", "RUSTUP_TOOLCHAIN")
+"""Where a machine keeps its tools elsewhere than below the home, their programs find the rest by these."""
 NOTES = ("reflection", "handoff", "usage")
+NODE_CACHES = (".vite", ".vite-temp", ".cache")
+"""Folders in node_modules that tools write to when they run; vitest fails where it can't."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one program gets to write besides the tree and finds empty: nothing planted here reaches another one."""
+
+    path: Path
+
+    @property
+    def home(self) -> Path:
+        return self.path / "home"
+
+    @property
+    def tmp(self) -> Path:
+        return self.path / "tmp"
+
+    def caches(self, kept: Mapping[str, Path]) -> list[tuple[Path, str]]:
+        """(host path, path in the tree) of the writable folders in kept node_modules that have a place for them."""
+        modules = [(name, host) for name, host in kept.items() if Path(name).name == "node_modules"]
+        found = [(host / cache, f"{name}/{cache}") for name, host in modules for cache in NODE_CACHES]
+        return [
+            (self.path / "caches" / inside, inside)
+            for place, inside in found
+            if place.is_dir() and not place.is_symlink()
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +59,15 @@ class Place:
     def make(self) -> None:
         """Make the directories; the run directory carries the mark that lets `ralph clean` remove it."""
         own_directory(self.run)
-        for folder in (self.notes, self.home, self.tmp):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.notes.mkdir(exist_ok=True, mode=0o700)
+
+    def room(self, name: str) -> Room:
+        """An empty room for the program ``name``: "agent", "setup", or a gate."""
+        room = Room(self.loop / "rooms" / name)
+        delete_tree(room.path, self.loop)
+        for folder in (room.home, room.tmp):
+            folder.mkdir(parents=True, mode=0o700)
+        return room
 
     @property
     def run(self) -> Path:
@@ -43,14 +80,6 @@ class Place:
     @property
     def tree(self) -> Path:
         return self.loop / "tree"
-
-    @property
-    def home(self) -> Path:
-        return self.loop / "home"
-
-    @property
-    def tmp(self) -> Path:
-        return self.loop / "tmp"
 
     @property
     def notes(self) -> Path:
@@ -78,15 +107,23 @@ class Place:
         """Keep folders, read-only at their place in the tree."""
         return tuple((host, self.checkout / name) for name, host in kept.items())
 
+    def cache_binds(self, room: Room, kept: Mapping[str, Path]) -> tuple[tuple[Path, Path], ...]:
+        """Made and writable: what tools want to write inside a kept folder."""
+        binds = room.caches(kept)
+        for host, _ in binds:
+            host.mkdir(parents=True, exist_ok=True)
+        return tuple((host, self.checkout / inside) for host, inside in binds)
+
 
 def agent_jail(place: Place, kept: Mapping[str, Path], binds: Sequence[Path], state: Sequence[Path]) -> Jail:
     """The agent may write its tree, its home, its notes, and the paths its login needs; it has network."""
     extra = [Path(path).expanduser() for path in place.config.sandbox.write]
+    room = place.room("agent")
     return Jail(
         tree=place.tree,
         at=place.checkout,
-        home=place.home,
-        tmp=place.tmp,
+        home=room.home,
+        tmp=room.tmp,
         read_only=(
             *place.keep_binds(kept),
             (place.run / "prompt.md", INSIDE / "prompt.md"),
@@ -95,32 +132,42 @@ def agent_jail(place: Place, kept: Mapping[str, Path], binds: Sequence[Path], st
             (place.loop / "git" / "objects", place.loop / "git" / "objects"),
             *_readable(place.config),
         ),
-        writable=((place.notes, INSIDE / "notes"), *((p, p) for p in (*state, *extra) if p.exists())),
+        writable=(
+            (place.notes, INSIDE / "notes"),
+            *((p, p) for p in (*state, *extra) if p.exists()),
+            *place.cache_binds(room, kept),
+        ),
         hidden=(place.loop.parent.parent,),
         network=True,
     )
 
 
-def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, network: bool, writes: bool) -> Jail:
+def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, gate: Gate) -> Jail:
     """A gate may write its caches and its report, and the tree only where it says so."""
+    room = place.room(f"gate-{gate.name}")
     scratch = tuple((cache.parent / "scratch" / n, place.checkout / n) for n in place.config.workspace.scratch)
     for host, _ in scratch:
         host.mkdir(parents=True, exist_ok=True)
     return Jail(
         tree=place.tree,
         at=place.checkout,
-        home=place.home,
-        tmp=place.tmp,
-        tree_writable=writes,
+        home=room.home,
+        tmp=room.tmp,
+        tree_writable=not gate.parallel,
         read_only=(
             *place.keep_binds(kept),
             (Path(place.spec.mirror) / "objects", Path(place.spec.mirror) / "objects"),
             (place.loop / "git" / "objects", place.loop / "git" / "objects"),
             *_readable(place.config),
         ),
-        writable=((cache, INSIDE / "cache"), (reports, INSIDE / "reports"), *scratch),
+        writable=(
+            (cache, INSIDE / "cache"),
+            (reports, INSIDE / "reports"),
+            *scratch,
+            *place.cache_binds(room, kept),
+        ),
         hidden=(place.loop.parent.parent,),
-        network=network,
+        network=gate.network == "host",
     )
 
 
@@ -148,7 +195,7 @@ def environment(place: Place, jail: Jail, further: Mapping[str, str]) -> dict[st
         "RALPH_LOOP": spec.loop,
         "RALPH_PORT_BASE": str(spec.port_base),
     }
-    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    passed = {name: os.environ[name] for name in (*_PASSED, *_TOOLCHAINS) if name in os.environ}
     return {**own, **passed, **place.config.workspace.env, **further}
 
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ralph.core.globs import matches
-from ralph.engine.jails import Place, environment
+from ralph.engine.jails import NODE_CACHES, Place, environment
 from ralph.errors import RalphError
 from ralph.host.files import own_directory
 from ralph.host.process import Request, Shim
 from ralph.host.sandbox import Jail
 from ralph.vcs.workspace import Workspace
+from ralph.verify.excerpt import excerpt, read_log
 
 SETUP_SECONDS = 1800
 
@@ -47,6 +48,9 @@ class Keeper:
             if not (root / "done").exists():
                 self._setup(kept, root)
                 (root / "done").touch()
+        for name, path in kept.items():
+            for cache in NODE_CACHES if Path(name).name == "node_modules" else ():
+                (path / cache).mkdir(exist_ok=True)  # a place to bind over: the folder itself is read-only
         return kept
 
     def key(self, tree: str) -> str:
@@ -63,11 +67,12 @@ class Keeper:
         for path in kept.values():
             path.mkdir(exist_ok=True)
         self.mount_points(kept)
+        room = place.room("setup")
         jail = Jail(
             tree=place.tree,
             at=place.checkout,
-            home=place.home,
-            tmp=place.tmp,
+            home=room.home,
+            tmp=room.tmp,
             writable=tuple((host, place.checkout / name) for name, host in kept.items()),
             hidden=(place.loop.parent.parent,),
             network=True,
@@ -77,8 +82,9 @@ class Keeper:
         log = root / "setup.log"
         done = self.shim.run(Request(tuple(argv), "/", env, log, seconds=SETUP_SECONDS))
         if done.exit_code != 0:
-            tail = log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
-            raise RalphError(f"[workspace] setup failed with exit code {done.exit_code}: {tail}", "run it by hand")
+            said = excerpt(read_log(log), 12)
+            hint = f"run `{place.config.workspace.setup}` by hand; all of its output: {log}"
+            raise RalphError(f"[workspace] setup failed with exit code {done.exit_code}: {said}", hint)
 
     def mount_points(self, kept: Mapping[str, Path]) -> None:
         """A place in the tree for each folder: an empty directory to bind over, or a link without a sandbox."""

@@ -121,7 +121,7 @@ def _prepare(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, P
     folder = place.run / "reports" / gate.name
     for path in (cache, folder):
         path.mkdir(parents=True, exist_ok=True)
-    jail = gate_jail(place, kept, cache, folder, gate.network == "host", not gate.parallel)
+    jail = gate_jail(place, kept, cache, folder, gate)
     reports_inside = place.inside(folder, INSIDE / "reports")
     base = environment(place, jail, {})
     argv, added = rules.command_of(

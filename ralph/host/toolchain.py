@@ -25,7 +25,8 @@ _TOOLS = (
     ".local/lib", ".local/pipx", ".local/share/pipx", ".local/share/uv", ".local/share/mise", ".local/share/fnm",
     ".local/share/pnpm", ".m2/repository",
 )  # fmt: skip
-_VARIABLES = ("PYENV_ROOT", "NVM_DIR", "RUSTUP_HOME", "GOROOT", "JAVA_HOME", "VOLTA_HOME", "CONDA_PREFIX")
+VARIABLES = ("PYENV_ROOT", "NVM_DIR", "RUSTUP_HOME", "GOROOT", "JAVA_HOME", "VOLTA_HOME", "CONDA_PREFIX")
+"""Environment variables that name an installation."""
 
 
 def homes() -> tuple[Path, ...]:
@@ -48,7 +49,7 @@ def installations(hidden: tuple[Path, ...], search: str) -> tuple[Path, ...]:
             found += _link_targets(folder, hidden)
         found += interpreter_of(folder.parent)
     found += [home / tool for home in homes() for tool in _TOOLS]
-    found += [Path(value) for name in _VARIABLES if (value := os.environ.get(name, "")).startswith("/")]
+    found += [Path(value) for name in VARIABLES if (value := os.environ.get(name, "")).startswith("/")]
     found += [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parent.parent]
     return outermost(path for path in found if _below(path, hidden) and os.access(path, os.R_OK) and _harmless(path))
 
