@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from ralph.memory.ledger import Event, Ledger
 from ralph.vcs import delivery, user
 
 NOTES = "refs/notes/ralph"
+
+log = logging.getLogger("ralph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,24 @@ class Publisher:
                     await self._send(parcel)
                 else:
                     parcel()
-            except (RalphError, OSError) as error:
-                branch = (
-                    opening.branch_ref(self._night, parcel.loop, parcel.task) if isinstance(parcel, _Parcel) else ""
-                )
-                self._night.record("delivery_failed", {"branch": branch, "reason": str(error)})
+            except Exception as error:  # noqa: BLE001 - one parcel that can't be sent must not hold up the others
+                self._failed(parcel, error)
+
+    def _failed(self, parcel: _Parcel | Callable[[], None], error: Exception) -> None:
+        if not isinstance(error, (RalphError, OSError)):
+            log.exception("publishing broke", exc_info=error)
+        if isinstance(parcel, _Parcel):
+            branch = opening.branch_ref(self._night, parcel.loop, parcel.task)
+            self._night.record("delivery_failed", {"branch": branch, "reason": str(error)})
+        else:
+            self._night.record("warning", {"text": f"the progress log or tasks.json can't be written: {error}"})
 
     async def _send(self, parcel: _Parcel) -> None:
         night, loop = self._night, parcel.loop
         branch = opening.branch_ref(night, loop, parcel.task)
         where = {"loop": loop.name, "task": parcel.task.id}
         point("delivering")
-        known = night.delivered.get(branch)
+        known = await self._known(branch, parcel)
         outcome = await asyncio.to_thread(
             delivery.deliver, night.layout.repo, loop.workspace.git_dir, branch, parcel.commit, known
         )
@@ -94,6 +103,22 @@ class Publisher:
         await self._propose(loop, branch, parcel)
         point("proposed")
 
+    async def _known(self, branch: str, parcel: _Parcel) -> str | None:
+        """Commit that the user's branch has from us; a head that the new commit does not stand on goes to the attic."""
+        night, repo = self._night, self._night.layout.repo
+        if branch not in night.delivered:
+            there = await asyncio.to_thread(delivery.existing_branch, repo, branch)
+            night.delivered[branch] = there if there in self._ours(branch, "ref", "unchanged") else None
+        known, space = night.delivered[branch], parcel.loop.workspace
+        if known and not (space.knows(known) and space.contains(parcel.commit, known)):
+            await asyncio.to_thread(delivery.attic, repo, branch, known)
+        return known
+
+    def _ours(self, branch: str, *how: str) -> set[str]:
+        """Commits that went to a branch in any night."""
+        rows = (event.data for event in self._night.ledger.events(kinds=("delivered",)))
+        return {row["commit"] for row in rows if row["branch"] == branch and row["how"] in how}
+
     async def _push(self, loop: LoopState, branch: str, commit: str, where: dict[str, str]) -> None:
         night, remote = self._night, self._night.config.forge.remote
         git_dir = loop.workspace.git_dir
@@ -101,6 +126,11 @@ class Publisher:
         expected = night.pushed.get(branch)
         if expected is None:
             expected = await asyncio.to_thread(delivery.remote_branch, night.layout.repo, git_dir, url, branch)
+            space = loop.workspace
+            known = expected in (None, *self._ours(branch, "pushed"))
+            if not known and not (space.knows(expected or "") and space.contains(commit, expected or "")):
+                what = f"{branch} at {remote} has commits of somebody else ({(expected or '')[:12]})"
+                raise GitError(what, "merge them into the branch here, or remove it there")
         done = await asyncio.to_thread(delivery.push, night.layout.repo, git_dir, url, branch, commit, expected)
         if done.how == "rejected":
             raise GitError(f"push of {branch} to {remote} was refused: {done.detail}", "look at the branch there")
@@ -117,11 +147,25 @@ class Publisher:
         if head and head != there:
             await asyncio.to_thread(delivery.push, repo, user.git_dirs(repo)[1], url, NOTES, head, there)
 
-    def _events(self, branch: str) -> list[Event]:
-        """Everything that bears on a branch: this night, and earlier ones in which it got commits."""
-        ledger = self._night.ledger
-        nights = {event.night for event in ledger.events(kinds=("committed",)) if event.data["branch"] == branch}
-        return [event for event in ledger.events() if event.night in nights | {self._night.id}]
+    def _events(self, parcel: _Parcel) -> list[Event]:
+        """What bears on the commits that the branch has beyond the base, and how long ago does not matter."""
+        night, ledger, space = self._night, self._night.ledger, parcel.loop.workspace
+        brings = set(space.since(night.base, parcel.commit))
+        commits = list(ledger.events(kinds=("committed",)))
+        mine = [event for event in commits if event.data["commit"] in brings]
+        tasks, gone = {event.task for event in mine}, {e.seq for e in commits} - {e.seq for e in mine}
+        branch = opening.branch_ref(night, parcel.loop, parcel.task)
+        kinds = ("began", "agent_ended", "settled", "committed", "night_started")
+        rows = [
+            event
+            for one in {event.night for event in mine} | {night.id}
+            for event in ledger.events(night=one, kinds=kinds)
+            if event.task in tasks or event.kind in ("night_started", "committed")
+            if event.seq not in gone or event.data["branch"] != branch
+        ]
+        for event in mine:
+            rows += ledger.events(iteration=event.iteration, kinds=("gate",))
+        return sorted(rows, key=lambda event: event.seq)
 
     async def _propose(self, loop: LoopState, branch: str, parcel: _Parcel) -> None:
         from ralph.forge.body import compose
@@ -130,7 +174,7 @@ class Publisher:
         redact = Redactor(night.secrets.values()).text
         diff = await asyncio.to_thread(loop.workspace.diff, night.base, parcel.commit, 400_000)
         tasks = {task.id: task for task in night.current_tasks()}
-        title, body = compose(self._events(branch), branch, night.config, tasks, redact)
+        title, body = compose(self._events(parcel), branch, night.config, tasks, redact)
         proposal = Proposal(
             branch=branch.removeprefix("refs/heads/"),
             base=night.config.night.base.removeprefix("origin/"),

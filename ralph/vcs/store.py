@@ -105,6 +105,10 @@ class Store(Reading):
             raise failure(args, code, err)
         return code == 0
 
+    def since(self, base: str, commit: str) -> list[str]:
+        """Commits reachable from ``commit`` and not from ``base``, newest first."""
+        return text(self.git.run("rev-list", commit, f"^{base}")).split()
+
     def merge(self, ours: str, theirs: str) -> tuple[str | None, list[str]]:
         """Merge two commits without a work tree: the tree and no paths, or None and the conflicting paths."""
         args = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
