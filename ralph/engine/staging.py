@@ -22,7 +22,7 @@ from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 from ralph.engine.occurrence import next_id, unfinished
 from ralph.engine.publish import Publisher, unpublished
-from ralph.errors import ConfigError, GitError, NeedsPerson, SandboxError
+from ralph.errors import ConfigError, ForgeError, GitError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge
 from ralph.host import sandbox
 from ralph.host.files import own_directory, write_atomic
@@ -219,8 +219,17 @@ def _is_open(night: Night, pulls: Forge, loop: str) -> bool:
     """Whether the branch of a loop that tonight does not have waits to be merged."""
     if not (night.layout.loop(loop) / "git").is_dir():
         return False
-    found = pulls.find(f"ralph/{loop}")
-    return found is not None and found.state == "open"
+    return _pull_state(night, pulls, loop) in ("open", "unknown")
+
+
+def _pull_state(night: Night, pulls: Forge, loop: str) -> str:
+    """open, merged or closed; empty where there is none, "unknown" where the forge does not answer."""
+    try:
+        found = pulls.find(f"ralph/{loop}")
+    except ForgeError as error:
+        night.record("warning", {"text": f"ralph/{loop} goes on unasked: {error.message}"}, loop=loop)
+        return "unknown"
+    return found.state if found else ""
 
 
 def _in_base(night: Night, commit: str) -> bool:
@@ -247,12 +256,14 @@ def _head(night: Night, pulls: Forge, name: str, workspace: Workspace, ours: boo
     if theirs and theirs != old:
         night.mirror.fetch([ref])
     current = _newest(workspace, old, theirs)
-    found = pulls.find(f"ralph/{name}")
+    state = _pull_state(night, pulls, name)
     merged = workspace.contains(night.base, current)
-    closed = (found is None and theirs is None) or (found is not None and found.state != "open")
+    closed = state in ("merged", "closed") or (not state and theirs is None)
     if merged or (closed and not ours):
         if not merged:
             delivery.attic(night.layout.repo, ref, current, workspace.git_dir)
+        if state == "merged":  # squashed or rebased: the base has the work, but not our commits
+            night.landed.update(id for id, task in night.board.tasks.items() if task.commit and task.loop == name)
         _start_at(workspace, ref, night.base, old)
         return night.base
     head = _with_base(night, workspace, name, current)
