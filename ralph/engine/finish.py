@@ -17,6 +17,8 @@ from ralph.host.paths import Layout
 from ralph.memory.ledger import Ledger
 from ralph.notify.base import Notice
 
+_DELIVERY = ("delivered", "delivery_failed")
+
 
 async def finish(night: Night, resumable: bool = False) -> int:
     """Finish publishing, write the last events and the report, notify; returns the exit code.
@@ -43,7 +45,8 @@ async def finish(night: Night, resumable: bool = False) -> int:
 
 def _needs_person(night: Night, counts: dict[str, int]) -> bool:
     """Something waits for a decision: a task, a paused loop, a halted account, a failed delivery, a bad file."""
-    undelivered = any(True for _ in night.ledger.events(night=night.id, kinds=("delivery_failed",)))
+    last = {event.data["branch"]: event for event in night.ledger.events(night=night.id, kinds=_DELIVERY)}
+    undelivered = any(event.kind == "delivery_failed" for event in last.values())
     paused = any(loop.paused for loop in night.loops.values()) or bool(night.paused_roles)
     left = counts[Status.NEEDS_HUMAN] + counts[Status.FAILED]
     left += counts[Status.PENDING] if night.occurrence == "once" else 0

@@ -50,6 +50,8 @@ class Publisher:
     def __init__(self, night: Night, forge: Forge) -> None:
         self._night, self._forge = night, forge
         self._queue: asyncio.Queue[_Parcel | Callable[[], None] | None] = asyncio.Queue()
+        self._unsent: dict[str, _Parcel] = {}
+        """Per branch the last parcel that could not be sent."""
         self._task = asyncio.create_task(self._work())
 
     def publish(self, loop: LoopState, commit: str, task: Task) -> None:
@@ -60,7 +62,10 @@ class Publisher:
         self._queue.put_nowait(work)
 
     async def finish(self) -> None:
-        """Send what is queued and stop."""
+        """Send what is queued, try once more what could not be sent, and stop."""
+        await self._queue.join()
+        for parcel in list(self._unsent.values()):
+            self._queue.put_nowait(parcel)
         self._queue.put_nowait(None)
         await self._task
 
@@ -73,13 +78,18 @@ class Publisher:
                     parcel()
             except Exception as error:  # noqa: BLE001 - one parcel that can't be sent must not hold up the others
                 self._failed(parcel, error)
+            finally:
+                self._queue.task_done()
 
     def _failed(self, parcel: _Parcel | Callable[[], None], error: Exception) -> None:
         if not isinstance(error, (RalphError, OSError)):
             log.exception("publishing broke", exc_info=error)
         if isinstance(parcel, _Parcel):
             branch = opening.branch_ref(self._night, parcel.loop, parcel.task)
-            self._night.record("delivery_failed", {"branch": branch, "reason": str(error)})
+            self._unsent[branch] = parcel
+            hint = getattr(error, "hint", "")
+            reason = f"{error}; {hint}" if hint else str(error)
+            self._night.record("delivery_failed", {"branch": branch, "reason": reason})
         else:
             self._night.record("warning", {"text": f"the progress log or tasks.json can't be written: {error}"})
 
@@ -101,6 +111,7 @@ class Publisher:
         if night.config.forge.kind != "local":
             await self._push(loop, branch, parcel.commit, where)
         await self._propose(loop, branch, parcel)
+        self._unsent.pop(branch, None)
         point("proposed")
 
     async def _known(self, branch: str, parcel: _Parcel) -> str | None:
@@ -130,7 +141,8 @@ class Publisher:
             known = expected in (None, *self._ours(branch, "pushed"))
             if not known and not (space.knows(expected or "") and space.contains(commit, expected or "")):
                 what = f"{branch} at {remote} has commits of somebody else ({(expected or '')[:12]})"
-                raise GitError(what, "merge them into the branch here, or remove it there")
+                name = branch.removeprefix("refs/heads/")
+                raise GitError(what, f"`git fetch {remote} {name}` and merge it into {name} here, or remove it there")
         done = await asyncio.to_thread(delivery.push, night.layout.repo, git_dir, url, branch, commit, expected)
         if done.how == "rejected":
             raise GitError(f"push of {branch} to {remote} was refused: {done.detail}", "look at the branch there")
