@@ -207,6 +207,13 @@ class Reservations:
         """Give back what ``id`` still holds; nothing happens where it holds nothing."""
         self._held.pop(id, None)
 
+    def forfeit(self, id: str) -> None:
+        """Book what ``id`` still holds as used: nobody can say any more what became of it."""
+        held = self._held.pop(id, None)
+        if held:
+            for scope in held.scopes:
+                self._used[scope] = self.used(scope) + Spent(tokens=held.tokens, dollars=held.dollars)
+
     def settle(self, id: str, spent: Spent, scopes: Sequence[str] = ()) -> None:
         """Charge and release in one go: the end of one model call."""
         self.charge(id, spent, scopes)
@@ -219,6 +226,13 @@ class Reservations:
         """Tokens or dollars that are held in a scope at this moment."""
         mine = (held for held in self._held.values() if scope in held.scopes)
         return math.fsum(held.tokens if measure is Measure.TOKENS else held.dollars for held in mine)
+
+    def known(self, scope: str) -> bool:
+        return scope in self._caps
+
+    def scope(self, name: str) -> Scope:
+        """One known scope. Raises KeyError for an unknown one."""
+        return Scope(name, self._caps[name], self.used(name))
 
     def scopes(self) -> tuple[Scope, ...]:
         """The known scopes as values for ``check`` and ``near``. Only what is used counts there: who holds

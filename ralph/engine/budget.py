@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ralph.config import Config
 from ralph.config.schema import LoopLimits
 from ralph.core.limits import Caps, Decision, Hit, Measure, Reservations, Scope, Spent, check, near
-from ralph.domain import Cause, Task, Usage
+from ralph.domain import Cause, Outcome, Task, Usage
 from ralph.memory.ledger import Event
+
+LOST = (Outcome.ABANDONED, Outcome.INFRASTRUCTURE)
+"""Ends of an iteration after which nobody knows whether a call that was under way was charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ class Budget:
     A reservation that was never settled (the daemon died in between) counts as spent.
     """
 
+    KINDS = ("began", "reserved", "settled", "agent_ended", "ended", "task")
+    """Events that it is rebuilt from."""
+
     def __init__(self, config: Config, events: Iterable[Event], night: str) -> None:
         self._config = config
         self._book = Reservations()
@@ -53,7 +60,6 @@ class Budget:
         self._book.open(
             names.task,
             Caps(
-                iterations=own.iterations or limits.task_iterations,
                 seconds=(own.minutes or limits.task_minutes) * 60,
                 tokens=own.tokens or limits.task_tokens,
                 dollars=own.dollars or limits.task_dollars,
@@ -95,10 +101,10 @@ class Budget:
         """Book the wall time of an agent."""
         self._spend(scopes, Spent(seconds=seconds))
 
-    def close(self, ids: Iterable[str]) -> None:
-        """The iteration is over; whatever its asks still hold is given back."""
+    def close(self, ids: Iterable[str], orderly: bool = True) -> None:
+        """The iteration is over; what its asks still hold is given back, or spent where its worker died over it."""
         for id in ids:
-            self._book.release(id)
+            (self._book.release if orderly else self._book.forfeit)(id)
         self._settled.set()
 
     def left(self, scopes: Scopes) -> tuple[float, int, float]:
@@ -106,7 +112,7 @@ class Budget:
         seconds, tokens, dollars = (
             self._tightest(scopes, measure) for measure in (Measure.SECONDS, Measure.TOKENS, Measure.DOLLARS)
         )
-        return seconds, int(tokens), dollars
+        return seconds, math.ceil(tokens), dollars
 
     def _tightest(self, scopes: Scopes, measure: Measure) -> float:
         rests = [
@@ -141,11 +147,11 @@ class Budget:
 
     def standing(self, name: str) -> Hit | None:
         """The cap that keeps a loop, a role or the night from starting anything, at ``pause_at`` of it."""
-        known = {scope.name: scope for scope in self._book.scopes()}
-        if name not in known:
+        if not self._book.known(name):
             return None
-        reached = check([known[name]])
-        share = near([known[name]], self._config.limits.pause_at)
+        scope = self._book.scope(name)
+        reached = check([scope])
+        share = near([scope], self._config.limits.pause_at)
         return reached or next((hit for hit in share if hit.cause is not Measure.ITERATIONS), None)
 
     def used(self, name: str) -> Spent:
@@ -156,9 +162,9 @@ class Budget:
 
     def lift(self, name: str) -> None:
         """A person resumed a paused scope: it gets its cap once more on top of what is used."""
-        known = {scope.name: scope for scope in self._book.scopes()}
-        if name in known:
-            self._book.open(name, known[name].caps, Spent())
+        if self._book.known(name):
+            self._book.open(name, self._book.scope(name).caps, Spent())
+            self._settled.set()
 
     def night_seconds(self, seconds: float) -> Hit | None:
         """Judge the night's wall time, which runs whether or not an agent works."""
@@ -166,7 +172,7 @@ class Budget:
         return check([Scope("night", Caps(seconds=cap), Spent(seconds=seconds))])
 
     def _known(self, scopes: Scopes) -> list[Scope]:
-        return [scope for scope in self._book.scopes() if scope.name in scopes.names()]
+        return [self._book.scope(name) for name in scopes.names()]
 
     def _spend(self, scopes: Scopes, spent: Spent) -> None:
         self._book.charge("", spent, scopes.names())
@@ -187,24 +193,40 @@ class Budget:
 
     def _rebuild(self, events: Iterable[Event], night: str) -> None:
         roles: dict[str, str] = {}
-        held: dict[tuple[str, int], tuple[Event, Spent]] = {}
+        whole: set[str] = set()
+        held: dict[str, dict[int, tuple[Event, Spent]]] = {}
         for event in events:
             match event.kind:
                 case "began":
                     roles[event.iteration] = event.data.get("role", "")
+                    if self._reserves_the_whole_run(event.data.get("agent", "")):
+                        whole.add(event.iteration)
                     self._replay(event, roles, night, Spent(iterations=1))
                 case "reserved":
                     data = event.data
-                    held[event.iteration, data["id"]] = (event, Spent(tokens=data["tokens"], dollars=data["dollars"]))
+                    spent = Spent(tokens=data["tokens"], dollars=data["dollars"])
+                    held.setdefault(event.iteration, {})[data["id"]] = (event, spent)
                 case "settled":
-                    held.pop((event.iteration, event.data.get("id", 0)), None)
-                    self._replay(event, roles, night, _spent(event.data["usage"]))
+                    spent, id = _spent(event.data["usage"]), event.data.get("id", 0)
+                    mine = held.get(event.iteration, {})
+                    if id in mine and event.iteration in whole:
+                        mine[id] = (mine[id][0], _rest(mine[id][1], spent))
+                    else:
+                        mine.pop(id, None)
+                    self._replay(event, roles, night, spent)
+                case "ended" if event.data["outcome"] not in LOST:
+                    held.pop(event.iteration, None)
                 case "agent_ended":
                     self._replay(event, roles, night, Spent(seconds=event.data.get("seconds", 0)))
                 case "task" if event.data.get("by") == "person" and event.data["status"] == "pending":
                     self._book.open(f"task {event.task}", Caps(), Spent())
-        for event, spent in held.values():
-            self._replay(event, roles, night, spent)
+        for left in held.values():
+            for event, spent in left.values():
+                self._replay(event, roles, night, spent)
+
+    def _reserves_the_whole_run(self, agent: str) -> bool:
+        """True where one ask stands for many calls; the built-in agent asks before each."""
+        return agent in self._config.agents and self._config.agents[agent].kind != "api"
 
     def _replay(self, event: Event, roles: Mapping[str, str], night: str, spent: Spent) -> None:
         names = [f"task {event.task}"]
@@ -212,7 +234,7 @@ class Budget:
             names += [f"role {roles.get(event.iteration, '')}", f"loop {event.loop}", "night"]
             names.append(f"iteration {event.iteration}")
         for name in names:
-            if name != "night" and name not in {scope.name for scope in self._book.scopes()}:
+            if not self._book.known(name):
                 self._book.open(name, Caps())
         self._book.charge("", spent, names)
 
@@ -221,6 +243,11 @@ def _spent(usage: Mapping[str, float | int | None]) -> Spent:
     tokens = sum(int(usage.get(key) or 0) for key in ("input_tokens", "cache_write_tokens", "output_tokens"))
     dollars = usage.get("dollars")
     return Spent(tokens=tokens, dollars=None if dollars is None else float(dollars))
+
+
+def _rest(held: Spent, spent: Spent) -> Spent:
+    dollars = None if held.dollars is None else max(0.0, held.dollars - (spent.dollars or 0.0))
+    return Spent(tokens=max(0, held.tokens - spent.tokens), dollars=dollars)
 
 
 def _caps(limits: LoopLimits) -> Caps:

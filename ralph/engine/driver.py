@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from ralph.domain import IterationResult, IterationSpec, Outcome
+from ralph.domain import Cause, IterationResult, IterationSpec, Outcome
 from ralph.engine import messages, opening
-from ralph.engine.budget import Scopes
+from ralph.engine.budget import LOST, Scopes
 from ralph.engine.executor import Link
 from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
@@ -50,7 +50,7 @@ class Driver:
             watchdog.cancel()
             for task in self.asks:
                 task.cancel()
-            self.night.budget.close(self.asked)
+            self.night.budget.close(self.asked, orderly=self.result is not None and self.result.outcome not in LOST)
             self.loop.link = None
             self.loop.closing = asyncio.create_task(link.close())
         return self.result or self._broken("the worker died")
@@ -112,7 +112,7 @@ class Driver:
         try:
             hit = await asyncio.wait_for(waiting, GRANT_SECONDS)
         except TimeoutError:
-            link.tell(messages.Granted(ask.id, False, "no budget came free in time"))
+            link.tell(messages.Granted(ask.id, False, "no budget came free in time", Cause.STOPPED))
             return
         if hit:
             cause = hit.cause.cause

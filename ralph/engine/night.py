@@ -149,6 +149,7 @@ class Night:
         for id in synced.retried:
             self.parked.discard(id)
             self.cancel_wanted.discard(id)
+            self.budget.lift(f"task {id}")
             self.move(id, Status.PENDING, "retry", by="person")
         for id in synced.cancelled:
             if id in running:

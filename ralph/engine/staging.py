@@ -92,7 +92,7 @@ async def stage(
         base=base,
         occurrence=occurrence,
         secrets=secrets,
-        budget=Budget(config, ledger.events(kinds=("began", "reserved", "settled", "agent_ended", "task")), id),
+        budget=Budget(config, ledger.events(kinds=Budget.KINDS), id),
         author=user.user_identity(where.repo),
         rows=tasks.tasks,
         tracked=tracked,
