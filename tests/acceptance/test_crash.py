@@ -44,8 +44,9 @@ def whole(project: Project, tasks: list[str]) -> None:
     parse((project.root / "tasks.json").read_bytes(), "tasks.json")
     assert project.status_of() == dict.fromkeys(tasks, "completed")
     loops = {event.loop for event in project.events("committed")}
-    landed = [task for loop in loops for task in project.commits(f"ralph/{loop}")]
-    assert sorted(landed) == sorted(tasks)
+    heads = [f"ralph/{loop}" for loop in sorted(loops)]
+    trailers = project.git("log", "--format=%(trailers:key=Ralph-Task,valueonly,separator=)", *heads, "^main")
+    assert sorted(filter(None, trailers.splitlines())) == sorted(tasks), "one commit for each task on all branches"
     assert sorted(event.task for event in project.events("committed")) == sorted(tasks)
     pulls = project.json("prs")
     assert sorted(pull["branch"] for pull in pulls) == sorted(f"ralph/{loop}" for loop in loops)
