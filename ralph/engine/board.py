@@ -52,7 +52,7 @@ class TaskState:
     pinned: str = ""
     commit: str | None = None
     loop: str = ""
-    """Loop whose branch holds the commit."""
+    """Loop whose branch holds the commit; empty where the base has the work."""
     paths: tuple[str, ...] = ()
     handoff: str = ""
     iteration: str = ""
@@ -96,6 +96,7 @@ class Board:
         "snapshot",
         "pinned",
         "clean_start",
+        "landed",
     )
 
     def state(self, task: str) -> TaskState:
@@ -129,6 +130,8 @@ class Board:
                 state.drop_kept()
             case "clean_start":
                 state.drop_kept()
+            case "landed":
+                state.loop = ""
             case "pinned":
                 state.pinned = event.data["loop"]
             case "task":

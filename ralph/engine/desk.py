@@ -51,6 +51,9 @@ class WorkerDesk:
                 said.append(cause)
                 os.write(speak, b"!")
 
+        if stop := self.line.look():  # heard before the program stands: the line has nothing more to wake with
+            said.append(stop)
+            os.write(speak, b"!")
         try:
             done = self.shim.run(
                 self._request(argv, env, stdin, log),

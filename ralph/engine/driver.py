@@ -62,12 +62,19 @@ class Driver:
 
     async def _converse(self, link: Link) -> None:
         link.tell(messages.Go(self.spec, opening.secrets_for(self.night, self.spec.agent)))
+        if why := self._unwanted():
+            link.tell(messages.Tell(why, stop=True, cause=Cause.STOPPED))
         point("worker-told")
         while self.result is None:
             message = await link.hear()
             if message is None:
                 return
             self._handle(link, message)
+
+    def _unwanted(self) -> str:
+        """Why the iteration must not go on, where that was said while there was nobody to tell."""
+        cancelled = self.spec.task.id in self.night.cancel_wanted
+        return self.night.stopping or ("the task was cancelled" if cancelled else "")
 
     def _handle(self, link: Link, message: messages.Up) -> None:
         night = self.night

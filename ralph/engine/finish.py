@@ -30,7 +30,7 @@ async def finish(night: Night, resumable: bool = False) -> int:
     night.sync_tasks()
     counts = night.outcome_counts()
     code = NEEDS_PERSON if _needs_person(night, counts) else DONE
-    reason = night.stopping or night.draining or "nothing is left to do"
+    reason = night.stopping or night.draining or _paused(night, counts) or "nothing is left to do"
     night.record("night_ended", {"reason": reason, "exit_code": code, "tasks": counts, "resumable": resumable})
     point("reporting")
     path = report_of(night.layout, night.ledger, night.id)
@@ -41,6 +41,14 @@ async def finish(night: Night, resumable: bool = False) -> int:
     notice = Notice("night_finished", title, f"{title}. {reason}. Read {path}")
     await asyncio.to_thread(night.notifier.send, notice)
     return code
+
+
+def _paused(night: Night, counts: dict[str, int]) -> str:
+    """What kept loops from the tasks that are left."""
+    paused = {loop.name: loop.paused for loop in night.loops.values() if loop.paused}
+    paused |= {f"role {role}": reason for role, reason in night.paused_roles.items()}
+    said = "; ".join(f"{name} paused: {reason}" for name, reason in paused.items())
+    return said if counts[Status.PENDING] else ""
 
 
 def _needs_person(night: Night, counts: dict[str, int]) -> bool:

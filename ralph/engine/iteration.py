@@ -17,23 +17,36 @@ from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 from ralph.engine.settle import Ended, settle
 from ralph.engine.words import commit_message
+from ralph.errors import GitError, RalphError
 
 COMMITTER = ("ralph", "ralph@localhost")
 
 
-async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ended:
-    """Run one iteration to its end; every way it can go is a value, and each is in the ledger."""
+async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ended | None:
+    """Run one iteration to its end; every way it can go is a value, and each is in the ledger.
+
+    None where agents were stopped before it could begin.
+    """
     try:
         start = opening.heads(night, loop, pick)
     except opening.Conflict as conflict:
-        return conflicted(night, loop, pick.task, agent, conflict)
+        return unstarted(night, loop, pick.task, agent, Outcome.CONFLICT, conflict)
+    except GitError as error:
+        return unstarted(night, loop, pick.task, agent, Outcome.INFRASTRUCTURE, error)
     link = await opening.take_worker(night, loop)
+    if night.stopping:
+        await link.close()
+        return None
     spec, scopes = opening.begin(night, loop, pick.task, start, (agent, link))
     point("began")
     driver = Driver(night, loop, spec, scopes)
     result = await driver.run(link)
     committed: dict[str, Any] | None = None
     outcome = result.outcome
+    if outcome is Outcome.LIMIT and result.agent.cause:
+        loop.denied = loop.denied or night.budget.tightest(scopes.names(), result.agent.cause)
+        if loop.denied and loop.denied.scope not in (scopes.iteration, scopes.task):
+            outcome = Outcome.STOPPED  # what others spent is not charged to this task
     if result.ready:
         committed = land(night, loop, spec, result, driver)
         outcome = Outcome.COMMITTED if committed else Outcome.QUARANTINED
@@ -56,26 +69,41 @@ def land(
     commit = loop.workspace.commit_object(tree, [spec.head], message, night.author, COMMITTER, date)
     point("commit-made")
     ref = opening.branch_ref(night, loop, spec.task)
-    old = loop.workspace.ref(ref) or ""
+    per_loop = night.config.night.branch_per == "loop"
+    old = loop.head if per_loop else loop.workspace.ref(ref) or ""
     made = {"commit": commit, "tree": tree, "parents": [spec.head], "changes": briefly(result.changes)}
     with night.ledger.together():
         driver.flush()
         night.record("intends", {**made, "message": message, "date": date, "ref": ref, "old": old}, **driver.where)
     point("intended")
     if not loop.workspace.advance(ref, commit, old):
-        loop.workspace.advance(f"refs/ralph/quarantine/{spec.iteration}", commit, "")
+        quarantine(night, loop, spec, commit, ref)
         return None
     point("advanced")
-    if night.config.night.branch_per == "loop":
+    if per_loop:
         loop.head, loop.head_tree = commit, tree
     return {**made, "branch": ref, "kind": spec.task.kind.value}
 
 
-def conflicted(night: Night, loop: LoopState, task: Task, agent: str, conflict: opening.Conflict) -> Ended:
-    """Make a merge conflict between dependencies a visible iteration that ended before it started."""
-    spec = opening.began_conflict(night, loop, task, agent)
-    result = IterationResult(spec.iteration, False, Outcome.CONFLICT, conflict.message)
-    end = Ended(task, spec.iteration, agent, Outcome.CONFLICT, result)
+def quarantine(night: Night, loop: LoopState, spec: IterationSpec, commit: str, ref: str) -> None:
+    """The branch moved under us: park the commit, tell a person, and go on from where the branch is now."""
+    loop.workspace.advance(f"refs/ralph/quarantine/{spec.iteration}", commit, "")
+    if night.config.night.branch_per == "loop":
+        now = loop.workspace.ref(ref)
+        if now is None:
+            loop.workspace.advance(ref, loop.head, "")
+        else:
+            loop.head, loop.head_tree = now, loop.workspace.tree_of(now)
+    text = f"{ref} of {loop.name} was moved by somebody else; the commit of {spec.task.id} is in quarantine"
+    night.record("warning", {"text": text}, loop=loop.name, task=spec.task.id, iteration=spec.iteration)
+    night.tell("needs_human", text)
+
+
+def unstarted(night: Night, loop: LoopState, task: Task, agent: str, outcome: Outcome, error: RalphError) -> Ended:
+    """Make what kept an iteration from starting (heads that do not merge, a git that fails) one that ended."""
+    spec = opening.began_unstarted(night, loop, task, agent)
+    result = IterationResult(spec.iteration, False, outcome, error.message)
+    end = Ended(task, spec.iteration, agent, outcome, result)
     settle(night, loop, spec, end)
     return end
 

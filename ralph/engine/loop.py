@@ -53,7 +53,7 @@ async def watch_tasks(night: Night) -> None:
             await night.wake()
 
 
-async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended:
+async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended | None:
     """One iteration and what follows from it."""
     loop.task = choice.task.id
     try:
@@ -61,6 +61,8 @@ async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended:
     finally:
         loop.task, loop.iteration = "", ""
         loop.at("idle")
+    if ended is None:
+        return None
     if ended.commit:
         night.publish(loop, ended.commit, ended.task)
     night.progress(ended.iteration)
@@ -78,6 +80,9 @@ async def may_go_on(night: Night, loop: LoopState) -> bool:
         elif (low := _disk_low(night)) is not None:
             loop.at("paused", low)
             _say_once(night, loop, low)
+            if night.occurrence == "once":
+                loop.paused = low
+                return False
         else:
             return not night.draining
         if night.draining:

@@ -50,8 +50,8 @@ def begin(
     return spec, scopes
 
 
-def began_conflict(night: Night, loop: LoopState, task: Task, agent: str) -> IterationSpec:
-    """Write `began` for an iteration that can't start, because the heads it needs do not merge."""
+def began_unstarted(night: Night, loop: LoopState, task: Task, agent: str) -> IterationSpec:
+    """Write `began` for an iteration that can't start, because the heads it needs can't be had."""
     scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
     spec = _spec(night, loop, task, (agent, ""), (loop.head, False), scopes)
     _began(night, loop, spec, loop.head_tree)

@@ -73,17 +73,14 @@ def _follow(night: Night, loop: LoopState, ended: Ended) -> Next:
         if ended.result.agent.exit_code == 0:
             night.account_answered(ended.agent, loop)
         night.accounts.release(night.account(ended.agent), loop.name)
-    if state.status is Status.CANCELLED or _cancelled_meanwhile(night, task.id):
+    cancelled = state.status is Status.CANCELLED or task.id in night.cancel_wanted
+    if cancelled and ended.outcome is not Outcome.COMMITTED:
         night.move(task.id, Status.CANCELLED, "cancelled", by="person")
         return Next(Action.DONE, "cancelled by a person")
     following = retry.decide(state.facts(), night.route(task, loop), night.budget.task_cap(task), night.halted())
     _apply(night, loop, ended, following)
     _limits(night, loop, ended)
     return following
-
-
-def _cancelled_meanwhile(night: Night, id: str) -> bool:
-    return id in night.cancel_wanted
 
 
 def _apply(night: Night, loop: LoopState, ended: Ended, following: Next) -> None:
@@ -123,9 +120,8 @@ def _limits(night: Night, loop: LoopState, ended: Ended) -> None:
     """At ``pause_at`` of a budget: the task is parked, role and loop pause, the night picks nothing new."""
     cause, task = ended.result.agent.cause, ended.task
     refused = None
-    if cause and ended.outcome is Outcome.LIMIT:
-        names = (f"iteration {ended.iteration}", f"task {task.id}", f"role {task.role}", f"loop {loop.name}", "night")
-        refused = loop.denied or night.budget.tightest(names, cause)
+    if cause and (ended.outcome is Outcome.LIMIT or loop.denied):
+        refused = loop.denied
         data = hit_data("iteration", refused) if refused else _own_cap(night, cause)
         scope = refused.scope.split()[0] if refused else "iteration"
         night.record("limit", {**data, "scope": scope}, loop=loop.name, task=task.id, iteration=ended.iteration)

@@ -13,7 +13,7 @@ from ralph.config import Config, freeze
 from ralph.core import window
 from ralph.core.outline import outline
 from ralph.domain import GateResult, Status, Task
-from ralph.engine import preflight
+from ralph.engine import branches, preflight
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
@@ -22,14 +22,14 @@ from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 from ralph.engine.occurrence import next_id, unfinished
 from ralph.engine.publish import Publisher, unpublished
-from ralph.errors import ConfigError, ForgeError, GitError, NeedsPerson, SandboxError
+from ralph.errors import ConfigError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge
 from ralph.host import sandbox
 from ralph.host.files import own_directory, write_atomic
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Event, Ledger
 from ralph.memory.tasks import TaskFile
-from ralph.vcs import delivery, user
+from ralph.vcs import user
 from ralph.vcs.mirror import Mirror
 from ralph.vcs.workspace import Workspace
 
@@ -204,95 +204,14 @@ async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:
         workspace = Workspace(place, night.layout.mirror)
         await asyncio.to_thread(workspace.lay_git_dir)
         ours = resumed or f"refs/heads/ralph/{table.name}" in going_on
-        head = await asyncio.to_thread(_head, night, pulls, table.name, workspace, ours)
+        head = await asyncio.to_thread(branches.start_of, night, pulls, table.name, workspace, ours)
         loop = LoopState(table.name, table, workspace, head, workspace.tree_of(head), number)
         night.loops[table.name] = loop
         night.budget.ensure_loop(table.name)
-    gone = {state.loop for state in night.board.tasks.values() if state.commit} - set(night.loops)
-    open_still = {name for name in sorted(gone) if await asyncio.to_thread(_is_open, night, pulls, name)}
+    gone = {state.loop for state in night.board.tasks.values() if state.commit and state.loop} - set(night.loops)
+    open_still = {name for name in sorted(gone) if await asyncio.to_thread(branches.is_open, night, pulls, name)}
     for id, state in night.board.tasks.items():
-        if state.commit and (state.loop in gone - open_still or _in_base(night, state.commit)):
+        if state.commit and (
+            state.loop in gone - open_still or not state.loop or branches.in_base(night, state.commit)
+        ):
             night.landed.add(id)
-
-
-def _is_open(night: Night, pulls: Forge, loop: str) -> bool:
-    """Whether the branch of a loop that tonight does not have waits to be merged."""
-    if not (night.layout.loop(loop) / "git").is_dir():
-        return False
-    return _pull_state(night, pulls, loop) in ("open", "unknown")
-
-
-def _pull_state(night: Night, pulls: Forge, loop: str) -> str:
-    """open, merged or closed; empty where there is none, "unknown" where the forge does not answer."""
-    try:
-        found = pulls.find(f"ralph/{loop}")
-    except ForgeError as error:
-        night.record("warning", {"text": f"ralph/{loop} goes on unasked: {error.message}"}, loop=loop)
-        return "unknown"
-    return found.state if found else ""
-
-
-def _in_base(night: Night, commit: str) -> bool:
-    return any(
-        loop.workspace.knows(commit) and loop.workspace.contains(night.base, commit) for loop in night.loops.values()
-    )
-
-
-def _head(night: Night, pulls: Forge, name: str, workspace: Workspace, ours: bool) -> str:
-    """Where the loop's branch starts tonight.
-
-    The branch of an open pull request goes on, with the base merged in; so does one that is ``ours`` alone, because
-    a crash came before its pull request. After a merge or a close it moves to the base and its old head is kept in
-    the attic.
-    """
-    if night.config.night.branch_per == "task":
-        return night.base
-    ref = f"refs/heads/ralph/{name}"
-    old, theirs = workspace.ref(ref), delivery.existing_branch(night.layout.repo, ref)
-    night.delivered[ref] = theirs
-    if old is None and theirs is None:
-        _start_at(workspace, ref, night.base, None)
-        return night.base
-    if theirs and theirs != old:
-        night.mirror.fetch([ref])
-    current = _newest(workspace, old, theirs)
-    state = _pull_state(night, pulls, name)
-    merged = workspace.contains(night.base, current)
-    closed = state in ("merged", "closed") or (not state and theirs is None)
-    if merged or (closed and not ours):
-        if not merged:
-            delivery.attic(night.layout.repo, ref, current, workspace.git_dir)
-        if state == "merged":  # squashed or rebased: the base has the work, but not our commits
-            night.landed.update(id for id, task in night.board.tasks.items() if task.commit and task.loop == name)
-        _start_at(workspace, ref, night.base, old)
-        return night.base
-    head = _with_base(night, workspace, name, current)
-    _start_at(workspace, ref, head, old)
-    return head
-
-
-def _newest(workspace: Workspace, old: str | None, theirs: str | None) -> str:
-    """The user's branch where it moved on from ours (a person pushed to it), else the loop's own head."""
-    if old is None or theirs is None:
-        return old or theirs or ""
-    return theirs if workspace.contains(theirs, old) else old
-
-
-def _with_base(night: Night, workspace: Workspace, name: str, current: str) -> str:
-    if workspace.contains(current, night.base):
-        return current
-    tree, conflicts = workspace.merge(current, night.base)
-    if tree is None:
-        text = f"ralph/{name} does not merge with {night.config.night.base}: {', '.join(conflicts[:3])}"
-        night.record("warning", {"text": f"{text}; it goes on without"}, loop=name)
-        return current
-    date = max(workspace.date_of(current), workspace.date_of(night.base)) + 1
-    message = f"Merge {night.config.night.base} into ralph/{name}\n"
-    return workspace.commit_object(
-        tree, [current, night.base], message, night.author, ("ralph", "ralph@localhost"), date
-    )
-
-
-def _start_at(workspace: Workspace, ref: str, commit: str, old: str | None) -> None:
-    if old != commit and not workspace.advance(ref, commit, old or ""):
-        raise GitError(f"{ref} of the loop moved while the night was set up", "start again")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ralph.config import Config
 from ralph.core.secrets import Redactor
-from ralph.domain import Change, GateResult, GuardResult, Task
+from ralph.domain import Change, GateResult, GuardResult, Task, Verdict
 from ralph.engine.desk import redact_file
 from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.keep import Keeper
@@ -109,6 +109,8 @@ def run_gates(
 def _run(bench: Bench, group: Sequence[PlannedGate], tree: str, kept: Mapping[str, Path]) -> list[GateResult]:
     if not group:
         return []
+    if any(look() for _, look in bench.wakes):  # the line wakes once, and gates come one after another
+        return [GateResult(gate.name, gate.kind, Verdict.NOT_RUN, "stopped before it ran") for gate in group]
     runs = [_prepare(bench, gate, tree, kept) for gate in group]
     requests = [run.request for run in runs]
     ended = bench.shim.run_many(requests, wakes=bench.wakes)

@@ -149,6 +149,8 @@ class Worker:
                 red = red_merge(self.bench, self.spec.task, self.workspace.tree_of(self.spec.head), kept)
             if red:
                 return self._ended(Outcome.CONFLICT, red)
+        if self.line.look() and self.line.stop:
+            return self._ended(Outcome.STOPPED, self.line.stop.text)
         agent = AgentResult()
         if not self.spec.validate_only:
             agent = self._implement(kept)
