@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ralph.config import Agent, Config, Forge, Gate, Limits, Night, Notify, Sandbox, Workspace, parse
-from ralph.config.schema import Keep, Table
+from ralph.config.schema import Keep
+from ralph.config.table import Table
 
 
 @dataclass(frozen=True, slots=True)

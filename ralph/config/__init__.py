@@ -1,5 +1,6 @@
 """Policy of one repository: the models of ralph.toml and how it is read."""
 
+from ralph.config.limits import Limits, LoopLimits
 from ralph.config.load import explain, freeze, load, parse
 from ralph.config.schema import (
     Agent,
@@ -8,9 +9,7 @@ from ralph.config.schema import (
     Gate,
     Guards,
     Keep,
-    Limits,
     Loop,
-    LoopLimits,
     Night,
     Notify,
     Price,

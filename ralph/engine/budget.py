@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ralph.config import Config
-from ralph.config.schema import LoopLimits
+from ralph.config.limits import LoopLimits
 from ralph.core.limits import Caps, Decision, Hit, Measure, Reservations, Scope, Spent, check, near
 from ralph.domain import Cause, Outcome, Task, Usage
 from ralph.memory.ledger import Event
