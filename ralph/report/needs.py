@@ -24,8 +24,10 @@ def _halted(events: Sequence[Event]) -> list[Need]:
 
 
 def _paused(events: Sequence[Event]) -> list[Need]:
+    over = any(event.kind == "night_ended" for event in events)
+    command = "ralph start --now" if over else "ralph resume"
     return [
-        Need(f"Paused: {scope}", reason, "ralph resume", "paused", scope)
+        Need(f"Paused: {scope}", reason, command, "paused", scope)
         for scope, reason in _open(events, "paused", "scope").items()
     ]
 
