@@ -155,6 +155,7 @@ class Shim:
         """Start a command in a session of its own."""
         errors, report = os.pipe()
         shim = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)  # the child writes into our wakeup pipe until it is itself
         try:
             pid = os.fork()
         except OSError as error:
@@ -166,6 +167,7 @@ class Shim:
             self._running[pid] = (message["id"], errors)
             self._sessions.add(pid)
             self._tell({"op": "started", "id": message["id"], "pid": pid})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
         for fd in (*fds, report):
             os.close(fd)
 
@@ -262,6 +264,7 @@ def _become(message: Message, fds: tuple[int, ...], report: int, shim: int) -> N
         signal.set_wakeup_fd(-1)
         for number in (*_OURS, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
         if message["oom"] and _LINUX:
             prctl(DUMPABLE, 1)  # else an ordinary user may not write the next file
             with open("/proc/self/oom_score_adj", "w") as file:
