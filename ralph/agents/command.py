@@ -110,7 +110,15 @@ class CommandAgent:
             wait = self._wait(job, completed, tail)
             if wait:
                 return replace(result, cause=None, wait=wait)
-        return result if completed.cause else replace(result, error=failure(completed))
+        return result if completed.cause else replace(result, error=self._failure(job, completed, tail))
+
+    def _failure(self, job: Job, completed: Completed, tail: Tail) -> str | None:
+        program = self._settings.command[0]
+        if completed.exit_code == 127 and not tail.seen:
+            return f"exit 127: {program} was not found; inside a sandbox it sees PATH, but not your home"
+        if completed.exit_code == 126 and not tail.seen:
+            return f"exit 126: {program} is not executable"
+        return failure(completed, error_output(job) or tail.text())
 
     def _wait(self, job: Job, completed: Completed, tail: Tail) -> Wait | None:
         code = None if completed.cause else completed.exit_code

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ralph.agents.base import Job
+from ralph.core.inert import line
 from ralph.host.process import Completed
 
 SAID_BYTES = 4000
 _LINE_BYTES = 2000
 _TAIL_LINES = 60
+_LAST_WORDS = 160
 _INTERPRETER = re.compile(r"(?:python|pypy)[\d.]*|(?:ba|da|z|k)?sh|node|bun|deno|ruby|perl|php")
 _SYSTEM = frozenset({"usr", "bin", "sbin", "opt", "nix", "snap", "etc", "dev", "proc", "Applications", "Library"})
 
@@ -91,15 +93,18 @@ def error_output(job: Job, log: str = "agent.log") -> str:
         return ""  # nothing was written
 
 
-def failure(completed: Completed) -> str | None:
-    """Why a program failed, in one line; None where it ended by itself with exit code 0."""
+def failure(completed: Completed, said: str = "") -> str | None:
+    """Why a program failed, in one line with the last it ``said``; None where it ended by itself with exit code 0."""
     if completed.error:
         return completed.error
     if completed.signal is not None:
         return f"killed by {_signal_name(completed.signal)}"
     if completed.exit_code is None:
         return "ended without an exit code"
-    return f"exit {completed.exit_code}" if completed.exit_code else None
+    if not completed.exit_code:
+        return None
+    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
+    return ": ".join(filter(None, (f"exit {completed.exit_code}", line(last, _LAST_WORDS))))
 
 
 def _signal_name(number: int) -> str:

@@ -27,6 +27,8 @@ class Row:
     what: str
     detail: str
     fix: str = ""
+    said: str = ""
+    """The end of what the command wrote, where that tells more."""
 
 
 def machine() -> Iterator[Row]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ralph.config import Config
     from ralph.host.paths import Layout
 
+_SAID_LINES = 12
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -107,5 +108,7 @@ def _print(row: Row) -> None:
 
     mark = click.style(f"{row.status:<4}", fg=_COLOURS[row.status], bold=row.status != "ok")
     click.echo(f"{mark}  {line(row.what):<12}  {line(row.detail, 400)}")
+    for text in row.said.splitlines()[-_SAID_LINES:]:
+        click.echo(f"{'':20}| {line(text, 160)}")
     if row.fix:
         click.echo(f"{'':20}fix: {line(row.fix, 400)}")

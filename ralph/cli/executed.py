@@ -125,10 +125,12 @@ def gate_row(inside: GateResult, outside: GateResult | None) -> Row:
     if outside is not None and outside.verdict is Verdict.PASSED:
         detail = f"passes outside the sandbox, inside: {inside.reason}"
         fix = 'give it what it misses: [sandbox] read or write, [workspace] setup and keep, or network = "host"'
-        return Row("fail", what, detail, fix)
+        return Row("fail", what, detail, fix, inside.excerpt)
     if inside.verdict is Verdict.NOT_RUN:
-        return Row("fail", what, f"could not run on the base: {inside.reason}", "install what the command needs")
-    return Row("fail", what, f"red on the base: {inside.reason}", "mend the base, or set [night] allow_red_base")
+        fix = "install what the command needs, or mend the command in ralph.toml"
+        return Row("fail", what, f"could not run on the base: {inside.reason}", fix, inside.excerpt)
+    fix = "mend the base, or set [night] allow_red_base"
+    return Row("fail", what, f"red on the base: {inside.reason}", fix, inside.excerpt)
 
 
 def preflight_rows(found: Preflight) -> Iterator[Row]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,9 @@ from ralph.cli.log_view import sentence
 from ralph.engine.client import ask
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Ledger
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _SHOWN = ("began", "ended", "committed", "task", "reassigned", "waiting", "halted", "paused", "limit", "warning",
           "preflight", "pull_request", "delivery_failed", "night_started", "night_ended")  # fmt: skip
@@ -48,7 +52,7 @@ def _until_end(daemon: subprocess.Popen[bytes], shown: _Follower) -> int:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(Text("starting"), console=Console(), refresh_per_second=8, transient=True) as live:
+    with Live(_cut(["starting"]), console=Console(), refresh_per_second=8, transient=True) as live:
 
         def above(text: str) -> None:
             live.console.print(Text(text))
@@ -57,9 +61,16 @@ def _until_end(daemon: subprocess.Popen[bytes], shown: _Follower) -> int:
         while (code := daemon.poll()) is None:
             shown.look()
             if found := ask(shown.where.socket, {"command": "status"}):
-                live.update(Text("\n".join(lines(found))))
+                live.update(_cut(lines(found)))
             _nap(daemon)
         return code
+
+
+def _cut(rows: list[str]) -> Text:
+    """The rows for a live display: cut at the terminal's edge, since a table that wraps can't be read."""
+    from rich.text import Text
+
+    return Text("\n".join(rows), no_wrap=True, overflow="ellipsis")
 
 
 def _nap(daemon: subprocess.Popen[bytes]) -> None:
@@ -93,7 +104,15 @@ class _Follower:
             self._last = event.seq
             self.night = event.night or self.night
             if not self.quiet and event.kind in _SHOWN:
-                self.echo(sentence(event))
+                self._show(sentence(event))
+
+    def _show(self, text: str) -> None:
+        """Print it. A reader that went away (`| head`) ends the printing, not the night that is waited for."""
+        try:
+            self.echo(text)
+        except BrokenPipeError:
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _closing(where: Layout, shown: _Follower, code: int, as_json: bool) -> int:
@@ -109,7 +128,10 @@ def _closing(where: Layout, shown: _Follower, code: int, as_json: bool) -> int:
         click.echo(report.render_json(found))
     else:
         click.echo()
-        click.echo(report.render_terminal(found, colour=sys.stdout.isatty()))
+        from ralph.cli.output import columns_of_terminal
+
+        width = columns_of_terminal()
+        click.echo(report.render_terminal(found, colour=bool(width), width=width))
         click.echo(f"Report: {where.repo / 'progress' / (shown.night + '-report.md')}")
     return code if code >= 0 else 1
 
@@ -123,10 +145,9 @@ def watching(where: Layout, every: float) -> None:
             time.sleep(every)
         return
     from rich.live import Live
-    from rich.text import Text
 
-    with Live(Text(""), refresh_per_second=max(1, 1 / every), screen=True) as live:
+    with Live(_cut([]), refresh_per_second=max(1, 1 / every), screen=True) as live:
         while True:
             found: dict[str, Any] = ask(where.socket, {"command": "status"}) or asleep(where)
-            live.update(Text("\n".join([*lines(found), "", "Ctrl-C leaves; the daemon goes on."])))
+            live.update(_cut([*lines(found), "", "Ctrl-C leaves; the daemon goes on."]))
             time.sleep(every)

@@ -46,11 +46,11 @@ def _about(event: Event) -> str:
     data = event.data
     match event.kind:
         case "began":
-            return f"attempt {data['attempt']} by {data['agent']}: {data['title']}"
+            return f"attempt {data['attempt']} by {data['agent']}: {inert.line(data['title'], 60)}"
         case "ended":
             return f"{data['outcome']}: {data['summary']}"
         case "gate" | "guard":
-            return f"{data['name']} {data['verdict']} {data.get('reason', '')}"
+            return f"{data['name']} {data['verdict'].replace('_', ' ')} {data.get('reason', '')}"
         case "committed":
             return f"{data['commit'][:12]} on {data['branch'].removeprefix('refs/heads/')}"
         case "task":
@@ -67,8 +67,10 @@ def _about(event: Event) -> str:
             return f"{data['occurrence']}, base {data['base']} at {data['base_commit'][:12]}, sandbox {data['sandbox']}"
         case "agent_ended":
             return str(data.get("error") or "") or f"after {data.get('seconds', 0):.1f} s"
+        case "night_ended":
+            return str(data["reason"]) + (f" (exit code {data['exit_code']})" if data["exit_code"] else "")
         case "preflight":
-            gates = ", ".join(f"{gate['name']} {gate['verdict']}" for gate in data.get("gates", ()))
+            gates = ", ".join(f"{gate['name']} {gate['verdict'].replace('_', ' ')}" for gate in data.get("gates", ()))
             return f"{gates}; {data.get('liveness', {}).get('reason', '')}"
     words = [f"{key} {value}" for key, value in data.items() if isinstance(value, (str, int, float)) and value != ""]
     return ", ".join(words)

@@ -49,6 +49,10 @@ def start(now: bool, once: bool, foreground: bool, dry_run: bool, as_json: bool)
     mode = "once" if once else "now" if now else "window"
     if foreground and not once:
         _become(where, mode)
+    from ralph.cli.ready import refuse_what_cannot_work
+
+    for warning in refuse_what_cannot_work(where):
+        click.echo(f"warning: {warning}", err=True)
     if once:
         from ralph.cli.follow import follow
 

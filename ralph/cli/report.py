@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +42,13 @@ def report(ctx: click.Context, night: str | None, as_json: bool, path: bool) -> 
         if path:
             click.echo(_written(found.repo / "progress" / f"{name}-report.md"))
             return
+        from ralph.cli.output import columns_of_terminal
         from ralph.report import collect, render_json, render_terminal
 
         gathered = collect(ledger, name)
-    colour = sys.stdout.isatty() and ctx.find_root().color is not False
-    text = render_json(gathered) if as_json else render_terminal(gathered, colour=colour)
+    width = columns_of_terminal()
+    colour = width > 0 and ctx.find_root().color is not False
+    text = render_json(gathered) if as_json else render_terminal(gathered, colour=colour, width=width)
     click.echo(text, nl=False, color=colour or None)
 
 

@@ -123,7 +123,7 @@ def examine(sandbox: Sandbox) -> str:
         try:
             done = subprocess.run(argv, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            return _with_hint(f"cannot start: {error}")
+            return _with_hint(f"cannot start: {getattr(error, 'strerror', None) or error}")
         if written := [path for path in outside if path.exists()]:
             for path in written:
                 path.unlink()
@@ -135,7 +135,5 @@ def examine(sandbox: Sandbox) -> str:
 
 
 def _with_hint(problem: str) -> str:
-    for signs, hint in _HINTS:
-        if any(sign in problem for sign in signs):
-            return f"{problem} ({hint})"
-    return problem
+    hint = next((hint for signs, hint in _HINTS if any(sign in problem for sign in signs)), "")
+    return f"{problem}; {hint}" if hint else problem

@@ -56,7 +56,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
         config_sha256=read.text(opened, "config_sha256"),
         ralph_version=read.text(opened, "version") or read.text(opened, "cli"),
         agents={name: str(kind) for name, kind in read.table(opened, "agents").items()},
-        headline=headline(totals),
+        headline=headline(totals) if totals.tasks or not refused(events, end) else "it did not start",
         needs=needs(events, tasks, deliveries),
         review=_review(events, tasks, pull_requests),
         tasks=tasks,
@@ -78,6 +78,12 @@ _WORDS = {
     "not_started": "not started",
     "cancelled": "cancelled",
 }
+
+
+def refused(events: Sequence[Event], end: Event | None) -> bool:
+    """Whether the night ended with a red base before anything began."""
+    began = any(event.kind == "began" for event in events)
+    return end is not None and not began and read.text(end.data, "reason").startswith("the base is red")
 
 
 def headline(totals: Totals) -> str:

@@ -108,7 +108,8 @@ class _Writer:
         failures = {task.id: task.failure for task in self.report.of("needs_human")}
         for position, need in enumerate(self.report.needs[: self.detail.items], start=1):
             failure = failures.get(need.subject) if need.code == "needs_human" else None
-            seen = f"; first failure {self.ink.code(short(failure.message, self.detail.reason))}" if failure else ""
+            message = failure.message if failure and failure.message not in need.why else ""
+            seen = f"; first failure {self.ink.code(short(message, self.detail.reason))}" if message else ""
             why = f": {self.reason(need.why)}" if need.why else ""
             yield f"{position}. {self.ink.strong(short(need.what, self.detail.title + 2))}{why}{seen}"
             if need.command and len(need.command.split()) <= 12:
@@ -180,6 +181,10 @@ class _Writer:
 
     def _money(self) -> Iterator[str]:
         spend = self.report.totals.spend
+        if spend.unmetered_iterations and not spend.calls:
+            yield "- Not metered: nobody counted what the agents used."
+        if not spend.calls:
+            return
         yield (
             f"- {money(spend)} in {plural(spend.calls, 'call')}: {spend.input_tokens:,} input, "
             f"{spend.cache_write_tokens:,} cache write, {spend.cache_read_tokens:,} cache read, "

@@ -13,6 +13,8 @@ from ralph.report.model import Failure, GateLine
 
 _ASSERTION = re.compile(r"\bassert|error\b|exception\b|expected\b|panicked\b|mismatch", re.IGNORECASE)
 _PYTEST_MARGIN = re.compile(r"^E\s+")
+_RUST_PANIC = re.compile(r"^thread '.*' (?:\(\d+\) )?panicked at \S+:\d+:\d+:$")
+"""It names a place; what was wrong stands in the line below."""
 
 
 def gate_line(event: Event) -> GateLine:
@@ -71,8 +73,9 @@ def _guard_failure(name: str, data: Mapping[str, Any]) -> Failure:
 def _gate_failure(name: str, data: Mapping[str, Any]) -> Failure:
     for failure in read.rows(data, "failures"):
         return Failure(read.text(failure, "id") or name, assertion(read.text(failure, "message")))
-    reason = read.text(data, "reason")
-    return Failure(name, reason or assertion(read.text(data, "excerpt")))
+    reason, verdict = read.text(data, "reason"), read.word(Verdict, data.get("verdict"), Verdict.FAILED)
+    said = assertion(read.text(data, "excerpt")) if verdict is Verdict.FAILED else ""
+    return Failure(name, ": ".join(filter(None, (reason, said))))
 
 
 def assertion(message: str) -> str:
@@ -82,7 +85,7 @@ def assertion(message: str) -> str:
     """
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     marked = [_PYTEST_MARGIN.sub("", line) for line in lines if _PYTEST_MARGIN.match(line)]
-    lines = marked or lines
+    lines = [line for line in marked or lines if not _RUST_PANIC.match(line)] or lines
     return next((line for line in lines if _ASSERTION.search(line)), lines[0] if lines else "")
 
 

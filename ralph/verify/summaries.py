@@ -169,6 +169,10 @@ _JEST = re.compile(r"^\s*Tests:?\s+((?:\d+ [a-z]+(?:, | \| )?)+)(?: \(\d+\))?$",
 _SUREFIRE = re.compile(r"Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)(?!.*(?:Time elapsed|-- in))")
 
 
+_MAKE_IDLE = re.compile(r"^make(?:\[\d+\])?: (?:'.+' is up to date|Nothing to be done for '.+')\.$")
+"""A target that is also the name of a file or a folder: make runs nothing and ends with 0."""
+
+
 def guess(log: str) -> TestCounts | None:
     """Counts from the last summary of any known runner in a log, for commands that hide which one they start."""
     text = visible(log[-400_000:])
@@ -181,6 +185,8 @@ def guess(log: str) -> TestCounts | None:
         _surefire,
         lambda text: _counts(go(text)),
     )
+    if _MAKE_IDLE.match(text.strip()):
+        return TestCounts(0, 0, 0, 0)
     return next((counts for reader in readers if (counts := reader(text)) is not None), None)
 
 

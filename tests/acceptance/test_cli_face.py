@@ -253,3 +253,36 @@ def test_an_open_umask_makes_no_open_policy(git_repo: Path) -> None:
     assert made.returncode == 0, made.stderr
     assert ralph("config", cwd=git_repo).returncode == 0
     assert stat.S_IMODE((git_repo / "ralph.toml").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('command = ["claudette"]', "claudette is not on PATH"),
+        ('command = ["./gone.sh"]', "./gone.sh does not exist"),
+        ('command = ["./README.md"]', "./README.md is not executable"),
+    ],
+)
+def test_a_start_that_can_bring_nothing_is_refused_before_it_detaches(git_repo: Path, change: str, said: str) -> None:
+    policy = (
+        f'[agents.a]\nkind = "command"\n{change}\n[[gates]]\nname = "g"\ncommand = "true"\n[sandbox]\nmode = "none"\n'
+    )
+    (git_repo / "ralph.toml").write_text(policy)
+    (git_repo / "tasks.json").write_text('{"version": 1, "tasks": []}')
+    for mode in ("--now", "--once"):
+        done = ralph("start", mode, cwd=git_repo)
+        assert (done.returncode, said in done.stderr, "ralph doctor" in done.stderr) == (1, True, True), done.stderr
+    (git_repo / "ralph.toml").write_text(
+        policy.replace("[[gates]]", '[agents.b]\nkind = "command"\ncommand = ["true"]\n[[gates]]')
+    )
+    done = ralph("start", "--once", cwd=git_repo)
+    assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+
+
+def test_status_without_a_daemon_counts_every_task(git_repo: Path) -> None:
+    (git_repo / "tasks.json").write_text(
+        '{"version": 1, "tasks": [{"id": "a", "title": "A"}, {"id": "b", "title": "B"}]}'
+    )
+    assert "Tasks: 2 pending" in ralph("status", cwd=git_repo).stdout
+    (git_repo / "tasks.json").write_text("[1")
+    assert ralph("status", cwd=git_repo).returncode == 0

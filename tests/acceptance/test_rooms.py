@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
-from project import Project
+from project import RALPH, Project
 
 PLANT = 'mkdir -p "$HOME/.config" && echo planted > "$HOME/.config/left" && echo planted > "$TMPDIR/left"'
 CLEAN = '! cat "$HOME/.config/left" "$TMPDIR/left"'
@@ -56,3 +59,13 @@ def test_a_failing_setup_says_what_it_said_first_and_where_the_rest_is(project: 
     rows = project.ralph("doctor", "--json", code=4).stdout
     assert "setup failed with exit code 3: the cause" in rows
     assert "setup.log" in rows
+
+
+def test_a_reader_that_leaves_does_not_end_the_night(project: Project) -> None:
+    project.configure()
+    project.agent('sleep 1; echo x > "$RALPH_TASK_ID.txt"')
+    project.tasks("one")
+    line = f'{RALPH} start --once | head -n 1; exit "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(["bash", "-c", line], cwd=project.root, env=os.environ | project.env, capture_output=True)
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 1), done.stderr
+    assert project.status_of() == {"one": "completed"}

@@ -108,12 +108,19 @@ def test_named_variables_reach_it(tmp_path):
         ("raise SystemExit(0)", None),
         ("raise SystemExit(1)", "exit 1"),
         ("raise SystemExit(255)", "exit 255"),
+        ("import sys; print('thinking'); sys.exit('no such file\\n')", "exit 1: no such file"),
+        ("print('thinking'); print('out of ideas'); raise SystemExit(3)", "exit 3: out of ideas"),
         ("import os; os.kill(os.getpid(), 11)", "killed by SIGSEGV"),
         ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL"),
     ],
 )
 def test_how_it_ended(run, body, error):
     assert run(body).result.error == error
+
+
+def test_a_program_that_the_sandbox_does_not_find(run):
+    assert "was not found" in run("raise SystemExit(127)").result.error
+    assert "not executable" in run("raise SystemExit(126)").result.error
 
 
 def test_a_program_that_is_not_there(tmp_path):

@@ -242,3 +242,60 @@ def test_amounts() -> None:
         "45 min",
         "1.50",
     ]
+
+
+def test_a_gate_without_tests_says_what_it_said(night: RecordedNight) -> None:
+    step = night.began("t1")
+    step.gate(
+        "types", "types", "failed", reason="exit 2", excerpt="checking\nsrc/a.ts(1,54): error TS2322: no", counts=None
+    )
+    step.ends("rejected", "gate types: exit 2")
+    step.moves("failed", "used up")
+    night.ends(exit_code=4)
+    assert "`exit 2: src/a.ts(1,54): error TS2322: no`" in page(night)
+
+
+def test_a_panic_says_what_was_wrong_and_not_where(night: RecordedNight) -> None:
+    step = night.began("t1")
+    step.refused(
+        "src/lib.rs::adds", "thread 'adds' (57) panicked at src/lib.rs:11:9:\nassertion `left == right` failed"
+    )
+    step.moves("failed", "used up")
+    night.ends(exit_code=4)
+    assert "left == right" in page(night)
+    assert "panicked" not in page(night)
+
+
+def test_what_a_person_was_told_is_not_told_twice(night: RecordedNight) -> None:
+    step = night.began("t1")
+    step.agent_ends(exit_code=127, error="exit 127: claudette was not found")
+    step.ends("agent_failed", "exit 127: claudette was not found")
+    step.moves("needs_human", "stuck; last: exit 127: claudette was not found")
+    night.ends(exit_code=4)
+    assert page(night).count("claudette") == 1
+
+
+def test_unmetered_agents_have_no_figures(night: RecordedNight) -> None:
+    step = night.began("t1")
+    step.agent_ends(metered=False)
+    step.ends("no_change", "no change")
+    night.ends()
+    text = page(night)
+    assert "Not metered: nobody counted what the agents used." in text
+    assert "0 calls" not in text
+
+
+def test_a_night_on_a_red_base_did_not_start(night: RecordedNight) -> None:
+    night.ends("the base is red: tests: exit 1", 4)
+    assert headings(page(night))[0].endswith(": it did not start")
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_words_wrap_in_a_terminal_and_paths_stay_whole(night: RecordedNight, colour: bool) -> None:
+    night.land("t1", title="A long title that says what is to be done about the thing in the other module")
+    night.ends()
+    found = report.collect(night.ledger, night.night)
+    wide, narrow = (report.render_terminal(found, colour=colour, width=width) for width in (0, 40))
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (wide, narrow)]
+    assert plain[0].split() == plain[1].split()
+    assert max(len(line) for line in plain[1].splitlines() if " " in line.strip().removeprefix("- ")) <= 40

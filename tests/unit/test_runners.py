@@ -373,6 +373,20 @@ def test_summaries_of_unknown_runners_are_guessed(log: str, counts: TestCounts |
 
 
 @pytest.mark.parametrize(
+    ("log", "counts"),
+    [
+        ("make: 'test' is up to date.\n", TestCounts(0, 0, 0, 0)),
+        ("make[1]: Nothing to be done for 'check'.", TestCounts(0, 0, 0, 0)),
+        ("cc -o a a.c\nmake: 'test' is up to date.\n", None),
+        ("ok\n", None),
+    ],
+)
+def test_a_make_that_had_nothing_to_do_ran_no_test(log: str, counts: TestCounts | None) -> None:
+    """A folder called test, and `make test` without .PHONY."""
+    assert summaries.guess(log) == counts
+
+
+@pytest.mark.parametrize(
     "reader", [summaries.unittest, summaries.go, summaries.cargo, summaries.nextest, summaries.guess]
 )
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""What `ralph start` looks at before a person goes to bed: mistakes that would cost the whole night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ralph.errors import RalphError
+
+if TYPE_CHECKING:
+    from ralph.cli.checks import Row
+    from ralph.config import Config
+    from ralph.host.paths import Layout
+
+
+def refuse_what_cannot_work(layout: Layout) -> list[str]:
+    """Return what may be wrong, a line each. Raises RalphError where no task could land."""
+    from ralph.config import load
+
+    config = load(layout.repo / "ralph.toml")
+    bad = [row for row in _rows(layout, config) if row.status == "fail"]
+    agents = _agents(layout, config)
+    unfit = [row for row in agents if row.status == "fail"]
+    if len({row.what for row in unfit}) == len(config.agents):
+        bad += unfit
+    if bad:
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        fix = bad[0].fix or "see `ralph doctor`"
+        raise RalphError(f"{bad[0].what}: {bad[0].detail}{more}", f"{fix}; `ralph doctor` checks everything")
+    return [f"{row.what}: {row.detail} ({row.fix})" for row in unfit]
+
+
+def _rows(layout: Layout, config: Config) -> Iterator[Row]:
+    from ralph.cli import checks
+
+    yield from checks.tasks(layout)
+    yield from checks.configuration(config)
+    yield from checks.identity(layout)
+    if "/" not in config.night.base:  # a remote's branch is fetched at the start of the night
+        yield from checks.base(layout, config)
+    if config.sandbox.mode != "none":
+        yield from checks.sandbox(config)
+
+
+def _agents(layout: Layout, config: Config) -> list[Row]:
+    from ralph.cli.programs import agents
+
+    return list(agents(layout, config))
