@@ -94,6 +94,9 @@ def _state(layout: Layout) -> Iterator[Row]:
         own_directory(layout.root)
         write_atomic(layout.root / "doctor", b"")
         (layout.root / "doctor").unlink()
+    except RalphError as error:
+        yield Row("fail", "state", error.message, error.hint)
+        return
     except OSError as error:
         fix = "free some space, or set XDG_STATE_HOME to a writable directory"
         yield Row("fail", "state", f"{layout.root} can't be written: {error.strerror}", fix)

@@ -139,6 +139,8 @@ def _closing(where: Layout, shown: _Follower, code: int, as_json: bool) -> int:
 def watching(where: Layout, every: float) -> None:
     """`ralph watch`: the status again and again, until Ctrl-C or, where output is piped, until the daemon ends."""
     if not sys.stdout.isatty():
+        if ask(where.socket, {"command": "status"}) is None:
+            click.echo("\n".join(lines(asleep(where))))
         follower = _Follower(where, quiet=False)
         while ask(where.socket, {"command": "status"}) is not None:
             follower.look()

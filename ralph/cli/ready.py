@@ -27,12 +27,16 @@ def refuse_what_cannot_work(layout: Layout) -> list[str]:
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         fix = bad[0].fix or "see `ralph doctor`"
         raise RalphError(f"{bad[0].what}: {bad[0].detail}{more}", f"{fix}; `ralph doctor` checks everything")
-    return [f"{row.what}: {row.detail} ({row.fix})" for row in unfit]
+    warnings = (
+        [] if _open(layout) else ["tasks.json has no open task: `ralph tasks add` writes one, also while it runs"]
+    )
+    return warnings + [f"{row.what}: {row.detail} ({row.fix})" for row in unfit]
 
 
 def _rows(layout: Layout, config: Config) -> Iterator[Row]:
     from ralph.cli import checks
 
+    yield from checks.repository(layout)
     yield from checks.tasks(layout)
     yield from checks.configuration(config)
     yield from checks.identity(layout)
@@ -40,6 +44,13 @@ def _rows(layout: Layout, config: Config) -> Iterator[Row]:
         yield from checks.base(layout, config)
     if config.sandbox.mode != "none":
         yield from checks.sandbox(config)
+
+
+def _open(layout: Layout) -> bool:
+    from ralph.core.states import is_open
+    from ralph.memory.tasks import TaskFile
+
+    return any(is_open(task.status) for task in TaskFile(layout.repo / "tasks.json", layout.good_tasks).load().tasks)
 
 
 def _agents(layout: Layout, config: Config) -> list[Row]:

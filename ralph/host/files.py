@@ -16,6 +16,7 @@ MARKER = ".ralph-owned"
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_PLACE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS})
 _DEEP = 64
 """Nesting at which a directory is moved to the top before it is emptied, so that depth costs no file descriptors."""
 
@@ -98,7 +99,6 @@ def own_directory(path: Path) -> None:
 
     Raises RalphError where it exists, is not empty and was not made by ralph.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     private_directory(path)
     marker = path / MARKER
     if marker.exists():
@@ -111,12 +111,17 @@ def own_directory(path: Path) -> None:
 def private_directory(path: Path) -> Path:
     """Make ``path`` a directory of mode 0700 and return it.
 
-    Raises RalphError where it is a link or belongs to somebody else.
+    Raises RalphError where it can't be made, is a link or belongs to somebody else.
     """
     try:
         path.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         pass  # checked below like a new one
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        hint = "check XDG_STATE_HOME and XDG_RUNTIME_DIR: they have to name directories that you may write"
+        raise RalphError(f"{path} can't be made: {error.strerror}", hint) from error
     info = path.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
         raise RalphError(f"{path} is not a directory of yours", "remove it")

@@ -71,7 +71,8 @@ class Layout:
         name = f"{self.root.name}.sock"
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         wanted = Path(runtime) / "ralph" / name
-        if runtime.startswith("/") and len(os.fsencode(wanted)) <= _SOCKET_LIMIT:
+        there = runtime.startswith("/") and os.access(runtime, os.W_OK)  # after `su` it is somebody else's, or gone
+        if there and len(os.fsencode(wanted)) <= _SOCKET_LIMIT:
             return wanted
         return Path("/tmp") / f"ralph-{os.getuid()}" / name
 

@@ -168,3 +168,11 @@ def test_delete_tree_refuses_another_file_system(owned: Path) -> None:
 
 def test_free_bytes_asks_the_nearest_existing_parent(tmp_path: Path) -> None:
     assert files.free_bytes(tmp_path / "not" / "yet") > 0
+
+
+@pytest.mark.parametrize("name", ["file/state", "/proc/nope/state"])
+def test_a_place_where_nothing_can_be_made_is_no_bug(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RalphError, match="can't be made") as caught:
+        files.own_directory(tmp_path / name)
+    assert "XDG_STATE_HOME" in caught.value.hint

@@ -87,3 +87,10 @@ def test_importing_it_loads_nothing_slow() -> None:
     code = "import sys, ralph.host.paths, ralph.host.files; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"asyncio", "pydantic", "psutil", "ctypes", "hashlib", "subprocess"} & set(loaded)
+
+
+def test_a_runtime_directory_that_is_gone_is_not_used(
+    git_repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    assert layout(git_repo).socket.is_relative_to(f"/tmp/ralph-{os.getuid()}")
