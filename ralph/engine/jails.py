@@ -91,6 +91,14 @@ class Place:
         return Path(self.spec.checkout)
 
     @property
+    def scratch(self) -> Path:
+        """Holds the writable folders that gates find empty at each tree."""
+        return self.loop / "scratch"
+
+    def scratch_folders(self) -> dict[str, Path]:
+        return {name: self.scratch / name for name in self.config.workspace.scratch}
+
+    @property
     def boxed(self) -> bool:
         return self.sandbox.name != "none"
 
@@ -145,7 +153,7 @@ def agent_jail(place: Place, kept: Mapping[str, Path], binds: Sequence[Path], st
 def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, gate: Gate) -> Jail:
     """A gate may write its caches and its report, and the tree only where it says so."""
     room = place.room(f"gate-{gate.name}")
-    scratch = tuple((cache.parent / "scratch" / n, place.checkout / n) for n in place.config.workspace.scratch)
+    scratch = tuple((host, place.checkout / name) for name, host in place.scratch_folders().items())
     for host, _ in scratch:
         host.mkdir(parents=True, exist_ok=True)
     return Jail(

@@ -19,6 +19,10 @@ from ralph.verify.excerpt import excerpt, read_log
 SETUP_SECONDS = 1800
 
 
+class SetupFailed(RalphError):
+    """The setup command did not make the folders; on a changed input that is the change's fault."""
+
+
 class Keeper:
     """Finds or makes the kept folders that fit a tree."""
 
@@ -26,7 +30,7 @@ class Keeper:
         self.place, self.shim, self.workspace = place, shim, workspace
 
     def folders(self, tree: str) -> dict[str, Path]:
-        """Per kept folder its place on the host. Raises RalphError where setup fails."""
+        """Per kept folder its place on the host. Raises SetupFailed."""
         table = self.place.config.workspace
         if not table.keep:
             return {}
@@ -40,7 +44,7 @@ class Keeper:
 
     def _made(self, tree: str) -> dict[str, Path]:
         table = self.place.config.workspace
-        root = self.place.loop.parent.parent / "keep" / self.key(tree)
+        root = self._root(tree)
         own_directory(root)
         kept = {name: root / name.replace("/", "__") for name in table.keep}
         with open(root / "lock", "w", encoding="utf-8") as lock:
@@ -52,6 +56,13 @@ class Keeper:
             for cache in NODE_CACHES if Path(name).name == "node_modules" else ():
                 (path / cache).mkdir(exist_ok=True)  # a place to bind over: the folder itself is read-only
         return kept
+
+    def has(self, tree: str) -> bool:
+        """Whether setup has run for a tree's inputs."""
+        return (self._root(tree) / "done").exists()
+
+    def _root(self, tree: str) -> Path:
+        return self.place.loop.parent.parent / "keep" / self.key(tree)
 
     def key(self, tree: str) -> str:
         """Hash of the setup command and of every input file in ``tree``."""
@@ -84,13 +95,15 @@ class Keeper:
         if done.exit_code != 0:
             said = excerpt(read_log(log), 12)
             hint = f"run `{place.config.workspace.setup}` by hand; all of its output: {log}"
-            raise RalphError(f"[workspace] setup failed with exit code {done.exit_code}: {said}", hint)
+            raise SetupFailed(f"[workspace] setup failed with exit code {done.exit_code}: {said}", hint)
 
     def mount_points(self, kept: Mapping[str, Path]) -> None:
         """A place in the tree for each folder: an empty directory to bind over, or a link without a sandbox."""
         for name, host in kept.items():
             here = self.place.tree / name
-            if here.is_symlink() or here.exists():
+            if any(path.is_symlink() for path in (here, *here.parents) if path.is_relative_to(self.place.tree)):
+                continue  # it may lead anywhere; nothing is made through it
+            if here.exists():
                 continue
             here.parent.mkdir(parents=True, exist_ok=True)
             if self.place.boxed:

@@ -30,6 +30,9 @@ from ralph.memory.tasks import TaskFile, View
 from ralph.notify.base import Notice, Notifier
 from ralph.vcs.mirror import Mirror
 
+VERDICTS = 50
+"""Trees whose verdicts are remembered; one may have tens of thousands of tests."""
+
 if TYPE_CHECKING:
     from ralph.engine.publish import Publisher
 
@@ -119,6 +122,8 @@ class Night:
         for gate in gates:
             if gate.execution and gate.verdict in (Verdict.PASSED, Verdict.FAILED):
                 known[gate.name] = gate
+        while len(self.verdicts) > VERDICTS:
+            del self.verdicts[next(iter(self.verdicts))]
 
     def look_at_tasks(self) -> None:
         """Take a person's edits in before a pick, where tasks.json has changed since it was last looked at."""

@@ -14,6 +14,7 @@ from ralph.domain import Change, GateResult, GuardResult, Task, Verdict
 from ralph.engine.desk import redact_file
 from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.keep import Keeper
+from ralph.host.files import delete_tree
 from ralph.host.process import Completed, Request, Shim, Wake
 from ralph.vcs.workspace import Workspace
 from ralph.verify import gates as rules
@@ -24,6 +25,8 @@ from ralph.verify.gates import BaseResult, PlannedGate
 from ralph.verify.runners import package_scripts
 
 BLOB_LIMIT = 20_000_000
+CACHES = 3
+"""Trees beside the present one whose caches stay."""
 
 
 @dataclass
@@ -83,9 +86,9 @@ def run_gates(
 
     ``known`` are verdicts that were executed on this very tree before: they are taken over, not run again.
     """
-    keep = tuple(bench.config.workspace.keep)
-    bench.workspace.clean_for_gates(tree, keep)
-    bench.keeper.mount_points(kept)
+    delete_tree(bench.place.scratch, bench.place.loop)
+    _forget_caches(bench.place, tree)
+    _lay(bench, tree, kept)
     planned = rules.plan(bench.config, task, paths, _scripts(bench, tree))
     before = {result.name: result for result in known}
     results: list[GateResult] = []
@@ -93,7 +96,7 @@ def run_gates(
         fresh: list[GateResult] = []
         waiting: list[PlannedGate] = []
         for gate in batch:
-            settled = gate.settled or before.get(gate.name)
+            settled = gate.settled or _same(before.get(gate.name), gate)
             if settled is None:
                 waiting.append(gate)
             else:
@@ -106,6 +109,25 @@ def run_gates(
     return tuple(results)
 
 
+def _lay(bench: Bench, tree: str, kept: Mapping[str, Path]) -> None:
+    """Make the work tree exactly ``tree``; a keep folder that is not one of ``kept`` is of the agent's making."""
+    bench.workspace.clean_for_gates(tree, tuple(kept))
+    bench.keeper.mount_points({**kept, **(bench.place.scratch_folders() if bench.place.boxed else {})})
+
+
+def _same(known: GateResult | None, gate: PlannedGate) -> GateResult | None:
+    """The known verdict, where it is one of the very command: names of checks are the same in every task."""
+    return known if known and known.execution and known.execution.argv == _said(gate) else None
+
+
+def _forget_caches(place: Place, tree: str) -> None:
+    """Remove the caches of all but the last trees."""
+    root = place.loop / "cache"
+    others = [path for path in root.iterdir() if path.name != tree[:16]] if root.is_dir() else []
+    for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-CACHES]:
+        delete_tree(path, place.loop)
+
+
 def _run(bench: Bench, group: Sequence[PlannedGate], tree: str, kept: Mapping[str, Path]) -> list[GateResult]:
     if not group:
         return []
@@ -114,7 +136,7 @@ def _run(bench: Bench, group: Sequence[PlannedGate], tree: str, kept: Mapping[st
     runs = [_prepare(bench, gate, tree, kept) for gate in group]
     requests = [run.request for run in runs]
     ended = bench.shim.run_many(requests, wakes=bench.wakes)
-    return [_judge(bench, run, done, tree) for run, done in zip(runs, ended, strict=True)]
+    return [_judge(bench, run, done, tree, kept) for run, done in zip(runs, ended, strict=True)]
 
 
 def _prepare(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path]) -> _Run:
@@ -147,7 +169,7 @@ def _prepare(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, P
     return _Run(planned, request, folder / "junit.xml", directory)
 
 
-def _judge(bench: Bench, run: _Run, done: Completed, tree: str) -> GateResult:
+def _judge(bench: Bench, run: _Run, done: Completed, tree: str, kept: Mapping[str, Path]) -> GateResult:
     place, planned = bench.place, run.planned
     report = reports.gather(planned, done, junit=run.report, tree=place.tree, into=run.report.parent / "left")
     wrote = [] if planned.gate.parallel and place.boxed else bench.workspace.verify_tree(tree)
@@ -169,7 +191,7 @@ def _judge(bench: Bench, run: _Run, done: Completed, tree: str) -> GateResult:
     )
     shutil.rmtree(run.report.parent / "left", ignore_errors=True)
     if wrote:
-        bench.workspace.clean_for_gates(tree, tuple(bench.config.workspace.keep))
+        _lay(bench, tree, kept)
     return result
 
 
