@@ -101,8 +101,12 @@ class Keeper:
         """A place in the tree for each folder: an empty directory to bind over, or a link without a sandbox."""
         for name, host in kept.items():
             here = self.place.tree / name
-            if any(path.is_symlink() for path in (here, *here.parents) if path.is_relative_to(self.place.tree)):
+            if any(path.is_symlink() for path in here.parents if path.is_relative_to(self.place.tree)):
                 continue  # it may lead anywhere; nothing is made through it
+            if here.is_symlink() and not self.place.boxed:
+                here.unlink()  # the last tree's, or the agent's
+            if here.is_symlink():
+                continue
             if here.exists():
                 continue
             here.parent.mkdir(parents=True, exist_ok=True)

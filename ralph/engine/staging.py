@@ -74,7 +74,8 @@ async def stage(
     mirror = Mirror(where.mirror, where.repo)
     await asyncio.to_thread(mirror.ensure)
     resumed = unfinished(ledger, occurrence, str(here.key) if here else None)
-    base = resumed["base_commit"] if resumed else await asyncio.to_thread(mirror.resolve, config.night.base)
+    pinned = resumed is not None and resumed["pinned"]  # what never began may have waited for a better base
+    base = resumed["base_commit"] if resumed and pinned else await asyncio.to_thread(mirror.resolve, config.night.base)
     id = resumed["night"] if resumed else next_id(ledger, here)
     tracked = [path for _, _, path in mirror.list_tree(base)]
     board = Board(ledger.events(kinds=Board.KINDS))
@@ -103,9 +104,10 @@ async def stage(
     text = freeze(config)
     own_directory(where.nights)
     write_atomic(where.frozen(id), text.encode())
-    if not resumed:
+    found = await _look_at_the_base(night)
+    if not resumed or resumed["base_commit"] != base:
         _record_start(night, text, probe.name)
-    await _preflight(night, where, config)
+    _judge_the_base(night, found)
     night.sync_tasks()
     pulls = forge.make(config, where, where.repo, secrets)
     await _make_loops(night, pulls, resumed is not None)
@@ -171,12 +173,25 @@ def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:
         night.record("warning", {"text": text})
 
 
-async def _preflight(night: Night, where: Layout, config: Config) -> None:
-    """Gates on the base, each open task's checks, and the liveness probe; a red base stops the night."""
+async def _look_at_the_base(night: Night) -> preflight.Preflight:
+    """Gates on the base, each open task's checks, and the liveness probe. Nothing is on record where it can't be done:
+    the next start is another night, from the base as it is then."""
     open_tasks = [task for task in night.current_tasks() if task.status in (Status.PENDING, Status.IN_PROGRESS)]
-    found = await preflight.remote(
-        night.executor, where, config, night.id, night.base, night.sandbox.name, open_tasks, night.ledger
+    return await preflight.remote(
+        night.executor,
+        night.layout,
+        night.config,
+        night.id,
+        night.base,
+        night.sandbox.name,
+        open_tasks,
+        night.ledger,
     )
+
+
+def _judge_the_base(night: Night, found: preflight.Preflight) -> None:
+    """Record what was found; a red base ends the night."""
+    config = night.config
     night.record("preflight", found.as_data())
     for text in found.warnings():
         night.record("warning", {"text": text})

@@ -20,7 +20,7 @@ from ralph.domain import AgentResult, Cause, Change, GateResult, GuardResult, It
 from ralph.engine import preflight
 from ralph.engine.implement import implement
 from ralph.engine.jails import NOTES, Place
-from ralph.engine.keep import Keeper
+from ralph.engine.keep import Keeper, SetupFailed
 from ralph.engine.line import Line, LineClosed
 from ralph.engine.messages import AgentEnded, Broken, Check, Checked, Done, Down, Go, Judged, Ready, Snapshot, Step
 from ralph.engine.validate import Bench, check_diff, red_merge, run_gates
@@ -143,7 +143,7 @@ class Worker:
         with self.step("prepare"):
             start = self.spec.start_tree
             self.workspace.prepare(self.spec.head, start_tree=start, keep=keep)
-            kept = self.keeper.folders(start or self.workspace.tree_of(self.spec.head))
+            kept = self._folders(start)
         if self.spec.gate_base:
             with self.step("base"):
                 red = red_merge(self.bench, self.spec.task, self.workspace.tree_of(self.spec.head), kept)
@@ -161,6 +161,16 @@ class Worker:
         if early := self._early(agent, tree):
             return self._ended(*early, Found(agent, tree))
         return self._validated(tree, agent, known.gates, kept)
+
+    def _folders(self, start: str | None) -> dict[str, Path]:
+        """The kept folders of the tree that the agent starts from; of its head, where that tree breaks setup."""
+        head_tree = self.workspace.tree_of(self.spec.head)
+        try:
+            return self.keeper.folders(start or head_tree)
+        except SetupFailed:
+            if start is None or not self.keeper.has(head_tree):
+                raise
+            return self.keeper.folders(head_tree)
 
     def _implement(self, kept: dict[str, Path]) -> AgentResult:
         begun = monotonic()
@@ -204,7 +214,10 @@ class Worker:
             return self._ended(Outcome.REJECTED, _why(blocked), found)
         with self.step("gates"):
             if self.config.workspace.setup and self.keeper.key(tree) != self.keeper.key(head_tree):
-                kept = self.keeper.folders(tree)
+                try:
+                    kept = self.keeper.folders(tree)
+                except SetupFailed as failed:
+                    return self._ended(Outcome.REJECTED, failed.message, found)
             paths = [change.path for change in found.changes]
             found.gates = run_gates(self.bench, self.spec.task, tree, paths, kept, known)
         if self.line.stop:
