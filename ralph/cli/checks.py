@@ -240,6 +240,6 @@ def sandbox(config: Config) -> Iterator[Row]:
         yield Row("warn", "sandbox", 'none: agents may do whatever you may (mode = "none")', 'set mode = "auto"')
     elif found.sandbox is None:
         fix = 'install bubblewrap, or allow user namespaces; mode = "none" runs without, at your own risk'
-        yield Row("fail", "sandbox", found.detail, fix)
+        yield Row("fail", "sandbox", f"no sandbox works here: {found.detail}", fix)
     else:
         yield Row("ok", "sandbox", found.detail)

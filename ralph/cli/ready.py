@@ -15,35 +15,38 @@ if TYPE_CHECKING:
 
 def refuse_what_cannot_work(layout: Layout) -> list[str]:
     """Return what may be wrong, a line each. Raises RalphError where no task could land."""
+    from ralph.cli.programs import agents
     from ralph.config import load
 
     config = load(layout.repo / "ralph.toml")
-    bad = [row for row in _rows(layout, config) if row.status == "fail"]
-    agents = _agents(layout, config)
-    unfit = [row for row in agents if row.status == "fail"]
+    for row in _rows(layout, config):
+        _refuse(row)
+    unfit = [row for row in agents(layout, config) if row.status == "fail"]
     if len({row.what for row in unfit}) == len(config.agents):
-        bad += unfit
-    if bad:
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        fix = bad[0].fix or "see `ralph doctor`"
-        raise RalphError(f"{bad[0].what}: {bad[0].detail}{more}", f"{fix}; `ralph doctor` checks everything")
+        _refuse(unfit[0])
     warnings = (
         [] if _open(layout) else ["tasks.json has no open task: `ralph tasks add` writes one, also while it runs"]
     )
     return warnings + [f"{row.what}: {row.detail} ({row.fix})" for row in unfit]
 
 
+def _refuse(row: Row) -> None:
+    if row.status == "fail":
+        fix = row.fix or "see the line of `ralph doctor`"
+        raise RalphError(f"{row.what}: {row.detail}", f"{fix}; `ralph doctor` checks everything")
+
+
 def _rows(layout: Layout, config: Config) -> Iterator[Row]:
     from ralph.cli import checks
 
+    if config.sandbox.mode != "none":
+        yield from checks.sandbox(config)
     yield from checks.repository(layout)
     yield from checks.tasks(layout)
     yield from checks.configuration(config)
     yield from checks.identity(layout)
     if "/" not in config.night.base:  # a remote's branch is fetched at the start of the night
         yield from checks.base(layout, config)
-    if config.sandbox.mode != "none":
-        yield from checks.sandbox(config)
 
 
 def _open(layout: Layout) -> bool:
@@ -51,9 +54,3 @@ def _open(layout: Layout) -> bool:
     from ralph.memory.tasks import TaskFile
 
     return any(is_open(task.status) for task in TaskFile(layout.repo / "tasks.json", layout.good_tasks).load().tasks)
-
-
-def _agents(layout: Layout, config: Config) -> list[Row]:
-    from ralph.cli.programs import agents
-
-    return list(agents(layout, config))
