@@ -53,15 +53,19 @@ class Accounts:
 
     def blocks(self, account: str, loop: str, now: float) -> Wait | None:
         """The wait that keeps ``loop`` from using the account; None makes it the probe after a wait."""
+        wait, entry = self.wait_of(account, loop, now), self._accounts.get(account)
+        if wait is None and entry and entry.wait:
+            entry.probe = loop
+        return wait
+
+    def wait_of(self, account: str, loop: str, now: float) -> Wait | None:
+        """The same without making it the probe."""
         entry = self._accounts.get(account)
         if entry is None or entry.wait is None:
             return None
         if entry.wait.halt or now < entry.wait.until:
             return entry.wait
-        if entry.probe in ("", loop):
-            entry.probe = loop
-            return None
-        return Wait(now + 5, f"{entry.probe} tries the account first")
+        return None if entry.probe in ("", loop) else Wait(now + 5, f"{entry.probe} tries the account first")
 
     def clear(self) -> None:
         """A person says: try again."""

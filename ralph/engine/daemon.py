@@ -95,6 +95,9 @@ class Daemon:
                 write_pid(self.layout)
                 self._say_ready()
                 code = await self._live()
+            except RalphError:
+                note_stop(self.layout)  # a refusal is no crash
+                raise
             finally:
                 await control.close()
                 if self.executor:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -100,7 +101,8 @@ class Link:
                 os.close(descriptor)
         self.handle.join(1) if hasattr(self.handle, "join") else self.handle.wait(1)
         if hasattr(self.handle, "close"):
-            self.handle.close()
+            with suppress(ValueError):  # dead, and the fork server has not said so yet
+                self.handle.close()
 
 
 class Executor(Protocol):

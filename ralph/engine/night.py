@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -191,12 +191,24 @@ class Night:
         return next((task for task in self.current_tasks() if task.id == id), None)
 
     def pick(self, loop: LoopState) -> Pick | Idle:
-        """The next task for a loop."""
+        """The next task for a loop: one whose account has to wait only where no other is ready."""
         if self.draining:
             return Idle.DONE
+        if waits := self._waiting_tasks(loop):
+            choice = pick.pick(self._scene(loop, waits), loop.name, loop.config.role)
+            if isinstance(choice, Pick):
+                return choice
         return pick.pick(self._scene(loop), loop.name, loop.config.role)
 
-    def _scene(self, loop: LoopState) -> Scene:
+    def _waiting_tasks(self, loop: LoopState) -> set[str]:
+        """Tasks whose turn it is on an account that ``loop`` can't use now."""
+        if not self.accounts.waiting():
+            return set()
+        now = time.time()
+        agents = {n for n in self.config.agents if self.accounts.wait_of(self.account(n), loop.name, now)}
+        return {task.id for task in self.rows if self.agent_for(task, loop) in agents}
+
+    def _scene(self, loop: LoopState, besides: Collection[str] = ()) -> Scene:
         tasks = self.current_tasks()
         states = self.board.tasks
         held = [claim for claim in self.claims() if claim.loop != loop.name]
@@ -210,7 +222,7 @@ class Night:
             kept={id: state.kept_loop for id, state in states.items() if state.kept_loop},
             pinned={id: state.pinned for id, state in states.items() if state.pinned},
             claimed=taken,
-            parked=self.parked | set(halted) | {t.id for t in tasks if t.role in self.paused_roles},
+            parked=self.parked | set(besides) | set(halted) | {t.id for t in tasks if t.role in self.paused_roles},
             loops={other.name for other in active} | {loop.name},
             busy={other.name for other in self.loops.values() if other.task},
         )

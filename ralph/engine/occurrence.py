@@ -35,7 +35,8 @@ def unfinished(ledger: Ledger, occurrence: str, key: str | None) -> dict[str, An
     if key is not None and not last.night.startswith(f"{key}-"):
         return None
     age = (datetime.now(UTC) - datetime.fromisoformat(last.at)).total_seconds()
-    return {"night": last.night, "age": age, **last.data} if age < LONGEST else None
+    pinned = any(ledger.events(night=last.night, kinds=("began",)))
+    return {"night": last.night, "age": age, "pinned": pinned, **last.data} if age < LONGEST else None
 
 
 def is_over(ledger: Ledger, key: str) -> bool:

@@ -80,6 +80,10 @@ class Preflight:
     def not_run(self) -> list[GateResult]:
         return [gate for gate in self.gates if gate.verdict is Verdict.NOT_RUN]
 
+    def settled(self) -> bool:
+        """Whether it need not be asked again: what is red or can't run may be the machine's, which a person repairs."""
+        return not (self.red() or self.not_run() or any(check.verdict is Verdict.NOT_RUN for check in self.checks))
+
     @staticmethod
     def red_ids(gate: GateResult) -> list[str]:
         return sorted(id for id, outcome in gate.outcomes.items() if outcome == "failed")
@@ -118,8 +122,8 @@ async def remote(
     """Run the preflight in a worker of its own, or take it from the ledger where nothing has changed since."""
     spec = spec_for(where, config, night, base, box, tasks)
     for event in ledger.events(kinds=("preflight",)):
-        if event.data.get("key") == spec.key:
-            return _read(event.data)
+        if event.data.get("key") == spec.key and (found := _read(event.data)).settled():
+            return found
     link = await executor.start()
     try:
         hello = await link.hear()

@@ -122,6 +122,8 @@ class Publisher:
             night.delivered[branch] = there if there in self._ours(branch, "ref", "unchanged") else None
         known, space = night.delivered[branch], parcel.loop.workspace
         if known and not (space.knows(known) and space.contains(parcel.commit, known)):
+            if known not in self._ours(branch, "ref", "unchanged"):
+                return None  # somebody rewrote the branch: ours is parked beside it
             await asyncio.to_thread(delivery.attic, repo, branch, known)
         return known
 

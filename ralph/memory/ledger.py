@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,11 +98,12 @@ class Ledger:
         self._db.execute("begin immediate")
         try:
             yield
+            self._db.execute("commit")
         except BaseException:
-            self._db.execute("rollback")
+            with suppress(sqlite3.OperationalError):  # SQLite has rolled back by itself where the disk is full
+                self._db.execute("rollback")
             self._last_hash = before
             raise
-        self._db.execute("commit")
 
     def events(
         self,

@@ -35,7 +35,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
     start = next((event for event in events if event.kind == "night_started"), None)
     last = next((event for event in reversed(events) if event.kind in ("night_ended", "began")), None)
     end = last if last and last.kind == "night_ended" else None
-    opened = start.data if start else {}
+    opened = next((event.data for event in reversed(events) if event.kind == "night_started"), {})
     on_tree = _gates_by_tree(events)
     tasks = tuple(task_line(history, on_tree) for history in histories(events))
     totals = _totals(events, tasks)

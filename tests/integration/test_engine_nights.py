@@ -1,0 +1,147 @@
+"""What a person can repair between two starts, and what a night does while an account has to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from loops import git
+from nights import commit, forge_of, night_on, task
+
+from ralph.core.pick import Pick
+from ralph.domain import GateResult, Verdict, Wait
+from ralph.engine import preflight
+from ralph.engine.executor import Link
+from ralph.engine.occurrence import unfinished
+from ralph.engine.preflight import CheckResult, Preflight
+from ralph.engine.publish import Publisher
+from ralph.memory.ledger import Ledger
+
+TWO = {"sh": {"kind": "command", "command": ["true"]}, "other": {"kind": "command", "command": ["false"]}}
+
+
+def test_a_waiting_account_does_not_hold_the_head_of_the_queue(git_repo: Path) -> None:
+    """The first task waits for hours; the second one has another agent and is ready."""
+    tables: dict[str, Any] = {"agents": TWO, "routes": {"implementer": ["sh"], "backend": ["other"]}}
+    with night_on(git_repo, {"id": "first"}, {"id": "second", "role": "backend"}, **tables) as night:
+        (loop,) = night.loops.values()
+        night.accounts.hit(night.account("sh"), Wait(2e12, "usage limit"))
+        choice = night.pick(loop)
+        assert isinstance(choice, Pick)
+        assert choice.task.id == "second"
+        night.record("task", {"status": "completed", "reason": "", "by": "daemon"}, task="second")
+        choice = night.pick(loop)
+        assert isinstance(choice, Pick)
+        assert choice.task.id == "first"  # nothing else is ready: it is worth waiting for
+
+
+def test_looking_for_a_waiting_account_makes_nobody_the_probe(git_repo: Path) -> None:
+    with night_on(git_repo, {"id": "a"}, loops=2) as night:
+        account = night.account("sh")
+        night.accounts.hit(account, Wait(1.0, "over already"))
+        for loop in night.loops.values():
+            night.pick(loop)
+        assert night.accounts.blocks(account, "loop-2", 2.0) is None
+        assert night.accounts.blocks(account, "loop-1", 2.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "check", "settled"),
+    [
+        (Verdict.PASSED, Verdict.FAILED, True),
+        (Verdict.FAILED, Verdict.FAILED, False),
+        (Verdict.NOT_RUN, Verdict.FAILED, False),
+        (Verdict.PASSED, Verdict.NOT_RUN, False),
+    ],
+)
+def test_a_red_base_is_looked_at_again(verdict: Verdict, check: Verdict, settled: bool) -> None:
+    """The database that was down, the package that was missing: neither is part of the key."""
+    gate = GateResult("g", "tests", verdict, "")
+    found = Preflight("k", "t", (gate,), (CheckResult("a", "x", check, ""),))
+    assert found.settled() is settled
+
+
+def test_only_a_settled_preflight_is_taken_from_the_ledger(git_repo: Path) -> None:
+    with night_on(git_repo, {"id": "a"}) as night:
+        asked: list[str] = []
+
+        async def start(_config: str = "") -> Link:
+            asked.append("a worker")
+            raise RuntimeError("enough")
+
+        def ask(found: Preflight) -> None:
+            night.record("preflight", found.as_data())
+            executor: Any = SimpleNamespace(start=start)
+            asyncio.run(
+                preflight.remote(executor, night.layout, night.config, night.id, night.base, "none", [], night.ledger)
+            )
+
+        key = preflight.spec_for(night.layout, night.config, night.id, night.base, "none", []).key
+        with pytest.raises(RuntimeError, match="enough"):
+            ask(Preflight(key, "t", (GateResult("g", "tests", Verdict.FAILED, ""),)))
+        ask(Preflight(key, "t", (GateResult("g", "tests", Verdict.PASSED, ""),)))
+        assert asked == ["a worker"]
+
+
+def test_a_night_in_which_nothing_began_is_not_pinned_to_its_base(git_repo: Path) -> None:
+    """Its setup failed, say: the person repairs the base and starts again."""
+    with night_on(git_repo, {"id": "a"}) as night:
+        night.record("night_started", {"base_commit": night.base, "occurrence": "once"})
+        found = unfinished(night.ledger, "once", None)
+        assert found
+        assert not found["pinned"]
+        (loop,) = night.loops.values()
+        commit(night, loop, "a", one="1\n")
+        found = unfinished(night.ledger, "once", None)
+        assert found
+        assert found["pinned"]
+
+
+def test_a_branch_that_a_person_rewrote_is_left_alone(git_repo: Path) -> None:
+    with night_on(git_repo, {"id": "a"}) as night:
+        (loop,) = night.loops.values()
+        theirs = git(git_repo, "commit-tree", "-p", "main", "-m", "rewritten", "main^{tree}")
+        git(git_repo, "branch", "ralph/loop-1", theirs)
+        night.delivered["refs/heads/ralph/loop-1"] = theirs  # as it was found when the night was set up
+        made = commit(night, loop, "a", one="1\n")
+
+        async def send() -> None:
+            publisher = Publisher(night, forge_of(night))
+            publisher.publish(loop, made, task(night, "a"))
+            await publisher.finish()
+
+        asyncio.run(send())
+        assert git(git_repo, "rev-parse", "ralph/loop-1") == theirs
+        assert git(git_repo, "rev-parse", f"ralph/loop-1-parked-{made[:12]}") == made
+
+
+def test_a_commit_of_the_ledger_that_fails_leaves_nothing_half_open(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.append("one", {})
+    real = ledger._db
+
+    class Full:
+        """The disk is full at the commit."""
+
+        in_transaction = property(lambda _self: real.in_transaction)
+
+        def execute(self, sql: str, *values: Any) -> Any:
+            if sql == "commit":
+                raise sqlite3.OperationalError("database or disk is full")
+            return real.execute(sql, *values)
+
+    ledger._db = Full()  # type: ignore[assignment]
+    with pytest.raises(sqlite3.OperationalError), ledger.together():
+        ledger.append("two", {})
+    ledger._db = real
+    assert not real.in_transaction
+    ledger.append("three", {})
+    ledger.close()
+    again = Ledger.read_only(tmp_path / "ledger.db")
+    assert [event.kind for event in again.events()] == ["one", "three"]
+    assert again.query("select count(*) from events")[1] == [(2,)]
+    again.close()
