@@ -109,6 +109,6 @@ def _print(row: Row) -> None:
     mark = click.style(f"{row.status:<4}", fg=_COLOURS[row.status], bold=row.status != "ok")
     click.echo(f"{mark}  {line(row.what):<12}  {line(row.detail, 400)}")
     for text in row.said.splitlines()[-_SAID_LINES:]:
-        click.echo(f"{'':20}| {line(text, 160)}")
+        click.echo(f"{'':20}| {line(text, 300)}")
     if row.fix:
         click.echo(f"{'':20}fix: {line(row.fix, 400)}")

@@ -173,3 +173,8 @@ def test_nothing_found_is_said_and_broken_files_do_no_harm(tmp_path: Path) -> No
 def test_two_languages_have_gates_with_names_of_their_own(tmp_path: Path) -> None:
     found = checked(tmp_path, {"test_a.py": PYTEST_FILE, "package.json": '{"scripts": {"test": "jest"}}'})
     assert commands(found) == {"tests": "python3 -m pytest -q", "tests-2": "npm test"}
+
+
+def test_maven_says_that_its_repository_is_read_only(tmp_path: Path) -> None:
+    (tmp_path / "pom.xml").write_text("<project/>")
+    assert any(".m2/repository" in note for note in detect(tmp_path).notes)

@@ -40,4 +40,7 @@ def java(project: Project, found: Found) -> None:
         return
     found.language("java")
     found.gate(project, "tests", command, "tests", network="host")
-    found.notes.append(f"`{command}` has network access, to fetch its dependencies")
+    where = (
+        "; what ~/.m2/repository lacks can't be stored there: run it once yourself" if project.has("pom.xml") else ""
+    )
+    found.notes.append(f"`{command}` has network access, to fetch its dependencies{where}")
