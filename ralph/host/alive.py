@@ -89,9 +89,9 @@ def hide_environment() -> None:
 
 
 def own_memory() -> int:
-    """Bytes this process takes: its proportional share on Linux, its peak elsewhere."""
+    """Bytes that this process holds alone on Linux, its peak elsewhere."""
     if _LINUX:
-        return tree.proportional([os.getpid()])
+        return tree.private(os.getpid())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

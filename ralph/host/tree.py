@@ -72,12 +72,21 @@ def last_change(root: Path, now: float) -> float:
     return newest
 
 
+def private(pid: int) -> int:
+    """Bytes that only this process holds (Linux): what a forked one costs on top of those it shares pages with."""
+    return _rolled_up(pid, b"Private_Clean:", b"Private_Dirty:", b"SwapPss:")
+
+
 def _proportional(pid: int) -> int:
+    return _rolled_up(pid, b"Pss:", b"SwapPss:")
+
+
+def _rolled_up(pid: int, *names: bytes) -> int:
     text = _read(f"/proc/{pid}/smaps_rollup")
     if not text:
         return resident([pid])  # another user's, or a kernel without it
     lines = (line.split() for line in text.splitlines())
-    return sum(int(line[1]) for line in lines if line[0] in (b"Pss:", b"SwapPss:")) * 1024
+    return sum(int(line[1]) for line in lines if line[0] in names) * 1024
 
 
 def children(pid: int) -> list[int]:
