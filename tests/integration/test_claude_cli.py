@@ -1,12 +1,9 @@
 """Claude Code as an agent: a stub that replays recorded events, and the real CLI against the scripted model."""
 
-import fcntl
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +16,9 @@ from ralph.agents.claude_code import ClaudeCode
 from ralph.agents.pricing import price
 from ralph.domain import Cause, Usage
 from ralph.modelserver import Script, Server, serve
+from tests.claude_program import installed
 from tests.desk import LocalDesk, job
 
-PINNED = "2.1.329"
 PYTHON = os.path.realpath(sys.executable)
 SAMPLES = Path(__file__).parents[1] / "samples"
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
@@ -207,26 +204,10 @@ def test_inside_a_sandbox_its_program_lies_beside_the_prompt_and_root_may_run_it
     assert result.error == "exit 1 without a result: sandbox:" + (" 1" if os.geteuid() == 0 else "")
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 @pytest.fixture(scope="session")
 def claude() -> Path:
     """The pinned CLI, installed once for all runs of the suite."""
-    cache = (
-        Path(os.environ.get("RALPH_TESTS_CACHE") or Path.home() / ".cache" / "ralph-tests") / f"claude-code-{PINNED}"
-    )
-    program = cache / "node_modules" / ".bin" / "claude"
-    cache.mkdir(parents=True, exist_ok=True)
-    with locked(cache / "lock"):
-        if not program.exists():
-            package = f"@anthropic-ai/claude-code@{PINNED}"
-            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", cache, package], check=True)
-    return program
+    return installed()
 
 
 @pytest.fixture
