@@ -54,6 +54,12 @@ class Options:
     """window, now or once."""
 
 
+class NightCancelled(RalphError):
+    """A person stopped the night before it began."""
+
+    exit_code = DONE
+
+
 class Daemon:
     """Holds the lock, the ledger and the control socket; runs one night after another."""
 
@@ -69,6 +75,7 @@ class Daemon:
         self.safe_mode = False
         self._turn = asyncio.Event()
         self._terms = 0
+        self._preparing: asyncio.Task[Night] | None = None
         self._trouble = self._told = ""
         """What was last said about a file that can't be read, and about a night that can't start."""
 
@@ -87,7 +94,7 @@ class Daemon:
             self.ledger = Ledger(self.layout.ledger)
             for line in recover(self.layout, self.ledger):
                 log.warning("recovered %s", line)
-            report_missing(self.layout, self.ledger)
+            self._report_missing()
             control = ControlServer(self.layout.socket, self.handle)
             await control.start()
             self._signals()
@@ -105,6 +112,13 @@ class Daemon:
                 self.ledger.close()
             note_stop(self.layout)
             return code
+
+    def _report_missing(self) -> None:
+        """Write the reports a crash kept back; a folder that can't be written must not keep a night from starting."""
+        try:
+            report_missing(self.layout, self.ledger)
+        except (RalphError, OSError) as error:
+            log.warning("a report could not be written: %s", error)
 
     def _signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -212,7 +226,16 @@ class Daemon:
 
         self.executor = self.executor or ForkedExecutor(agents.preload(self.config.agents.values()))
         self.state = "preparing the night"
-        self.night = await stage(self.layout, self.config, self.ledger, self.executor, self.secrets, mode, here)
+        staging = asyncio.create_task(
+            stage(self.layout, self.config, self.ledger, self.executor, self.secrets, mode, here)
+        )
+        self._preparing = staging
+        try:
+            self.night = await staging
+        except asyncio.CancelledError:
+            raise NightCancelled(f"stopped while the night was prepared: {self.leaving}") from None
+        finally:
+            self._preparing = None
         self.state, self._told = "running", ""
         self._sync_leaving()
 
@@ -285,6 +308,8 @@ class Daemon:
         """Drain (finish what runs, pick nothing new), or end running agents as well; then leave."""
         self.leaving, self._stop_now = why, self._stop_now or now
         service.notify("STOPPING=1")
+        if self._preparing and now:
+            self._preparing.cancel()
         if self.night:
             self.night.draining = self.night.draining or why
             if now:

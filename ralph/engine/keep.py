@@ -10,7 +10,7 @@ from pathlib import Path
 from ralph.core.globs import matches
 from ralph.engine.jails import NODE_CACHES, Place, environment
 from ralph.errors import RalphError
-from ralph.host.files import own_directory
+from ralph.host.files import delete_tree, own_directory
 from ralph.host.process import Request, Shim
 from ralph.host.sandbox import Jail
 from ralph.vcs.workspace import Workspace
@@ -76,7 +76,8 @@ class Keeper:
     def _setup(self, kept: dict[str, Path], root: Path) -> None:
         place = self.place
         for path in kept.values():
-            path.mkdir(exist_ok=True)
+            delete_tree(path, inside=root)  # what a failed setup left half made
+            path.mkdir()
         self.mount_points(kept)
         room = place.room("setup")
         jail = Jail(

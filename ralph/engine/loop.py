@@ -47,8 +47,8 @@ async def watch_tasks(night: Night) -> None:
         before = night.rows
         try:
             night.look_at_tasks()
-        except RalphError as error:
-            night.problem = error.message
+        except (RalphError, OSError) as error:
+            night.problem = str(error)
         if night.rows is not before:
             await night.wake()
 
@@ -75,7 +75,7 @@ async def may_go_on(night: Night, loop: LoopState) -> bool:
     while not night.stopping:
         if loop.paused:
             loop.at("paused", loop.paused)
-            if night.occurrence == "once":
+            if night.occurrence == "once" or (night.occurrence == "now" and night.nothing_open()):
                 return False
         elif (low := _disk_low(night)) is not None:
             loop.at("paused", low)

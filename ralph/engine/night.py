@@ -15,6 +15,7 @@ from ralph.config import Config
 from ralph.core import claims, globs, pick
 from ralph.core.pick import Idle, Pick, Scene
 from ralph.core.retry import first_agent
+from ralph.core.states import is_open
 from ralph.domain import Cause, GateResult, Status, Task, Verdict, Wait
 from ralph.engine.accounts import Accounts
 from ralph.engine.board import Board
@@ -186,6 +187,10 @@ class Night:
             else task
             for task in self.rows
         ]
+
+    def nothing_open(self) -> bool:
+        """Whether no task is left that anybody could work on."""
+        return not any(is_open(task.status) for task in self.current_tasks())
 
     def task(self, id: str) -> Task | None:
         return next((task for task in self.current_tasks() if task.id == id), None)

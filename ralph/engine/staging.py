@@ -19,6 +19,7 @@ from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
 from ralph.engine.log import enter
 from ralph.engine.loop_state import LoopState
+from ralph.engine.messages import adapter
 from ralph.engine.night import Night
 from ralph.engine.occurrence import next_id, unfinished
 from ralph.engine.publish import Publisher, unpublished
@@ -101,6 +102,7 @@ async def stage(
     )
     if resumed:
         night.started -= resumed["age"]
+        _recall(night)
     text = freeze(config)
     own_directory(where.nights)
     write_atomic(where.frozen(id), text.encode())
@@ -209,6 +211,13 @@ def _judge_the_base(night: Night, found: preflight.Preflight) -> None:
 def _red_line(gate: GateResult, ids: list[str]) -> str:
     named = f" ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})" if ids else ""
     return f"{gate.name}: {gate.reason}{named}"
+
+
+def _recall(night: Night) -> None:
+    """Take up the verdicts of the night that goes on: what was executed on a tree is not executed again."""
+    for event in night.ledger.events(night=night.id, kinds=("gate",)):
+        data = {key: value for key, value in event.data.items() if key != "tree"}
+        night.remember(event.data["tree"], (adapter(GateResult).validate_python(data),))
 
 
 async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:

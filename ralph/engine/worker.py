@@ -80,7 +80,9 @@ def _work(line: Line, shim: Shim, go: Down) -> None:
     except Exception as error:  # noqa: BLE001 - the iteration's boundary: whatever breaks here is not the task's fault
         import traceback
 
-        line.send(Broken(f"{type(error).__name__}: {error}"[:500], traceback.format_exc()[-4000:]))
+        clean = Redactor(go.secrets.values() if isinstance(go, Go) else ()).text
+        said = f"{type(error).__name__}: {error}"[:500]
+        line.send(Broken(clean(said), clean(traceback.format_exc()[-4000:])))
 
 
 @dataclass
