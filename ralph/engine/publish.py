@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ralph.core.secrets import Redactor
@@ -18,6 +18,7 @@ from ralph.errors import GitError, RalphError
 from ralph.forge.base import Forge, Proposal
 from ralph.memory.ledger import Event, Ledger
 from ralph.vcs import delivery, user
+from ralph.vcs.workspace import Workspace
 
 NOTES = "refs/notes/ralph"
 
@@ -98,19 +99,22 @@ class Publisher:
         branch = opening.branch_ref(night, loop, parcel.task)
         where = {"loop": loop.name, "task": parcel.task.id}
         point("delivering")
-        known = await self._known(branch, parcel)
-        outcome = await asyncio.to_thread(
-            delivery.deliver, night.layout.repo, loop.workspace.git_dir, branch, parcel.commit, known
-        )
-        night.delivered[branch] = parcel.commit if outcome.how != "parked" else known
+        known, head = await self._known(branch, parcel), parcel.commit
+        if known and _stands_on(loop.workspace, known, head):
+            outcome, head = delivery.Delivery("unchanged", branch, "already below the branch's head"), known
+        else:
+            outcome = await asyncio.to_thread(
+                delivery.deliver, night.layout.repo, loop.workspace.git_dir, branch, head, known
+            )
+            night.delivered[branch] = head if outcome.how != "parked" else night.delivered[branch]
         data = {"branch": branch, "commit": parcel.commit, "how": outcome.how, "detail": outcome.detail}
         night.record("delivered", data, **where)
         point("delivered")
         await asyncio.to_thread(delivery.write_note, night.layout.repo, parcel.commit, _note(night, parcel))
         point("noted")
         if night.config.forge.kind != "local":
-            await self._push(loop, branch, parcel.commit, where)
-        await self._propose(loop, branch, parcel)
+            await self._push(loop, branch, head, where)
+        await self._propose(loop, branch, replace(parcel, commit=head))
         self._unsent.pop(branch, None)
         point("proposed")
 
@@ -121,7 +125,7 @@ class Publisher:
             there = await asyncio.to_thread(delivery.existing_branch, repo, branch)
             night.delivered[branch] = there if there in self._ours(branch, "ref", "unchanged") else None
         known, space = night.delivered[branch], parcel.loop.workspace
-        if known and not (space.knows(known) and space.contains(parcel.commit, known)):
+        if known and not _stands_on(space, known, parcel.commit) and not _stands_on(space, parcel.commit, known):
             if known not in self._ours(branch, "ref", "unchanged"):
                 return None  # somebody rewrote the branch: ours is parked beside it
             await asyncio.to_thread(delivery.attic, repo, branch, known)
@@ -202,6 +206,11 @@ class Publisher:
         found = await asyncio.to_thread(self._forge.publish, proposal)
         data = {"branch": proposal.branch, "number": found.number, "url": found.url, "state": found.state}
         night.record("pull_request", {**data, "draft": found.draft, "head": parcel.commit}, loop=loop.name)
+
+
+def _stands_on(space: Workspace, head: str, commit: str) -> bool:
+    """Whether ``commit`` is known here and part of ``head``."""
+    return space.knows(commit) and space.knows(head) and space.contains(head, commit)
 
 
 def _note(night: Night, parcel: _Parcel) -> str:

@@ -165,11 +165,13 @@ def test_a_night_that_can_not_start_is_told_and_does_not_end_the_daemon(project:
 
 
 def test_a_night_whose_start_fails_is_tried_again(project: Project) -> None:
-    """Nothing is lost for the night when tasks.json is broken (or the network down) at 22:00."""
-    window(project, "22:05:00", stop="30")
-    (project.root / "tasks.json").write_text("{ not json")
+    """Nothing is lost for the night when the base can't be found (or the network is down) at 22:00."""
+    window(project, "21:59:56", stop="30")
+    project.tasks("a")
     project.ralph("start")
-    wait_until(lambda: "tasks.json" in state(project), "the daemon says why there is no night")
+    project.git("branch", "-m", "main", "elsewhere")
+    wait_until(lambda: "main" in state(project), "the daemon says why there is no night")
+    project.git("branch", "-m", "elsewhere", "main")
     project.tasks("a")
     project.saw("committed", task="a")
 
