@@ -152,6 +152,7 @@ def _review(
             files=len(branch.files),
             head=branch.commits[-1],
             after=tuple(sorted(branch.after)),
+            together=tuple(sorted(branch.together)),
             pull_request=pull_requests.get(branch.name),
         )
         for position, branch in enumerate(order.review_order(branches), start=1)

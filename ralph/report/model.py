@@ -142,6 +142,8 @@ class BranchLine:
     head: str
     after: tuple[str, ...] = ()
     """Branches that hold a dependency of this one."""
+    together: tuple[str, ...] = ()
+    """Branches that hold a dependency of this one and depend on it: to be merged with it."""
     pull_request: PullRequestLine | None = None
 
 

@@ -20,14 +20,20 @@ class Branch:
     """Parents of its commits."""
     after: set[str] = field(default_factory=set)
     """Names of the branches it stacks on."""
+    together: set[str] = field(default_factory=set)
+    """Names of the branches that stack on it as well: neither can be read, or merged, before the other."""
 
 
 def stack(branches: Mapping[str, Branch], depends_on: Mapping[str, Sequence[str]]) -> None:
-    """Fill ``after``: a branch stacks on those that hold a dependency of its tasks or a parent of its commits."""
+    """Fill ``after`` and ``together``: a branch stacks on those that hold what its tasks or commits build on."""
     home = {name: branch.name for branch in branches.values() for name in (*branch.tasks, *branch.commits)}
     for branch in branches.values():
         needed = [*branch.parents, *(name for task in branch.tasks for name in depends_on.get(task, ()))]
         branch.after = {home[name] for name in needed if name in home} - {branch.name}
+    for branch in branches.values():
+        branch.together = {name for name in branch.after if branch.name in branches[name].after}
+    for branch in branches.values():
+        branch.after -= branch.together
 
 
 def review_order(branches: Mapping[str, Branch]) -> list[Branch]:

@@ -131,6 +131,7 @@ class _Writer:
     def _branch(self, branch: BranchLine) -> str:
         size = f"{plural(branch.commits, 'commit')}, {plural(branch.files, 'file')}"
         after = f", after {', '.join(self.name(name) for name in branch.after)}" if branch.after else ""
+        after += f", together with {', '.join(self.name(name) for name in branch.together)}" if branch.together else ""
         request = branch.pull_request
         if request is None:
             return f"{self.name(branch.branch)}: {size}{after}, no pull request yet"
