@@ -16,14 +16,12 @@ from typing import Any
 from ralph import agents
 from ralph.config import Config, load
 from ralph.core import window
-from ralph.engine import occurrence
 from ralph.engine.control import ControlServer, Request
 from ralph.engine.executor import Executor, ForkedExecutor
 from ralph.engine.finish import report_missing
 from ralph.engine.lock import crashes, lock_repository, note_start, note_stop, write_pid
 from ralph.engine.night import Night
 from ralph.engine.recovery import recover
-from ralph.engine.schedule import Chime, Clockwork, zone
 from ralph.engine.staging import take_secrets
 from ralph.engine.status import night_status
 from ralph.errors import DONE, NEEDS_PERSON, RalphError
@@ -39,8 +37,6 @@ log = logging.getLogger("ralph")
 STOP_SECONDS = 25
 """Time that running agents get to end after `stop --now` or SIGTERM, before their workers are killed."""
 SAFE_MODE_CRASHES = 5
-RETRY_SECONDS = 60
-"""Until a night that could not start is tried again; a change of ralph.toml or tasks.json comes first."""
 LOOK_SECONDS = 2
 """Between looks at ralph.toml and tasks.json while nothing runs."""
 
@@ -76,7 +72,7 @@ class Daemon:
         self._turn = asyncio.Event()
         self._terms = 0
         self._preparing: asyncio.Task[Night] | None = None
-        self._trouble = self._told = ""
+        self.told = ""
         """What was last said about a file that can't be read, and about a night that can't start."""
 
     async def run(self) -> int:
@@ -145,7 +141,9 @@ class Daemon:
             return await self._safe_mode()
         if self.options.mode in ("now", "once"):
             return await self._one_night(self.options.mode)
-        return await self._nights()
+        from ralph.engine.windows import Windows
+
+        return await Windows(self).run()
 
     async def _safe_mode(self) -> int:
         self.state = "safe mode"
@@ -158,70 +156,15 @@ class Daemon:
             report_of(self.layout, self.ledger, last)
         if self.options.mode != "once":
             while not self.leaving:
-                await self._wait(60)
+                await self.wait(60)
         return NEEDS_PERSON
 
-    async def _nights(self) -> int:
-        """Stay over nights: wait for the window, run the night, wait again."""
-        clock = Clockwork(self._chime, self.config.night)
-        clock.start()
-        try:
-            while not self.leaving:
-                self._reload()
-                now, night = datetime.now(UTC), self.config.night
-                here = window.current_or_next(now, night.start, night.stop, zone(night.timezone))
-                if here.opens > now:
-                    self.state = f"waiting until {night.start}"
-                    await self._wait((here.opens - now).total_seconds())
-                elif occurrence.is_over(self.ledger, str(here.key)):
-                    self.state = f"waiting until {night.start}"
-                    await self._wait((here.closes - now).total_seconds())
-                else:
-                    await self._night_of(here)
-        finally:
-            clock.stop()
-        return DONE
-
-    def _reload(self) -> None:
-        """Policy may change between nights; a broken file keeps the old one in force."""
-        try:
-            self.config = load(self.layout.repo / "ralph.toml")
-            self._trouble = ""
-        except RalphError as error:
-            if error.message != self._trouble:
-                log.error("%s", error.message)
-            self._trouble = error.message
-
-    async def _night_of(self, here: window.Window) -> None:
-        """The night of an open window. One that can't start is told, and tried again while the window is open."""
-        try:
-            await self._prepare("window", here)
-        except RalphError as error:
-            await self._not_started(here, error)
-        else:
-            await self._work(here)
-
-    async def _not_started(self, here: window.Window, error: RalphError) -> None:
-        from ralph import notify
-
-        self.state = f"no night yet: {error.message}"
-        if self.state == self._told:
-            log.info("%s", self.state)
-        else:
-            log.error("%s (%s)", error.message, error.hint)
-            report_missing(self.layout, self.ledger)
-            notifier = notify.make(self.config.notify, self.layout.repo, self.secrets)
-            notice = notify.Notice("needs_human", f"ralph can't start the night: {error.message}", error.hint)
-            await asyncio.to_thread(notifier.send, notice)
-        self._told = self.state
-        if not occurrence.is_over(self.ledger, str(here.key)):
-            await self._wait(RETRY_SECONDS)
-
     async def _one_night(self, mode: str) -> int:
-        await self._prepare(mode, None)
-        return await self._work(None)
+        await self.prepare(mode, None)
+        return await self.work(None)
 
-    async def _prepare(self, mode: str, here: window.Window | None) -> None:
+    async def prepare(self, mode: str, here: window.Window | None) -> None:
+        """Set the night up. Raises RalphError where it can't start, NightCancelled where a person stopped it."""
         from ralph.engine.staging import stage
 
         self.executor = self.executor or ForkedExecutor(agents.preload(self.config.agents.values()))
@@ -236,10 +179,11 @@ class Daemon:
             raise NightCancelled(f"stopped while the night was prepared: {self.leaving}") from None
         finally:
             self._preparing = None
-        self.state, self._told = "running", ""
+        self.state, self.told = "running", ""
         self._sync_leaving()
 
-    async def _work(self, here: window.Window | None) -> int:
+    async def work(self, here: window.Window | None) -> int:
+        """Run the night that was set up to its report; returns its exit code."""
         from ralph.engine.finish import finish
 
         assert self.night
@@ -318,17 +262,11 @@ class Daemon:
                 self._stopping = asyncio.create_task(self.night.wake())
         self._turn.set()
 
-    def _chime(self, chime: Chime) -> None:
-        if chime is Chime.TICK:
-            service.notify("WATCHDOG=1")
-            return
-        if chime is Chime.PRUNE:
-            from ralph.engine.finish import prune
-
-            prune(self.layout, self.config)
+    def look_again(self) -> None:
+        """Wake whoever waits."""
         self._turn.set()
 
-    async def _wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """Sleep, at most a minute because machines do too, until there is word or a file of the person has changed."""
         self._turn.clear()
         seen, end = self._stamps(), time.monotonic() + min(seconds, 60)
