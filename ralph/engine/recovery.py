@@ -5,15 +5,20 @@ The ledger says what was intended, git says what happened; nothing is guessed.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from dataclasses import dataclass
 
+from ralph.config import load
 from ralph.domain import Outcome
+from ralph.errors import RalphError
 from ralph.host.alive import kill_tagged, process_alive
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Event, Ledger
 from ralph.vcs.workspace import Workspace
+
+log = logging.getLogger("ralph")
 
 
 @dataclass(slots=True)
@@ -70,18 +75,38 @@ def _finish(layout: Layout, ledger: Ledger, entry: _Open) -> str:
             outcome, summary = Outcome.COMMITTED, "committed; the daemon died before it could say so"
         else:
             outcome, summary = Outcome.QUARANTINED, "the branch had moved when the daemon came back"
+    kept = (entry.intends or entry.snapshot or began).data.get("tree") or _partial(layout, entry)
     with ledger.together():
         if entry.intends and landed and not entry.committed:
             keys = ("commit", "tree", "parents", "changes")
             data = {key: entry.intends.data[key] for key in keys}
             kind = began.data.get("kind", "")
             ledger.append("committed", {**data, "branch": entry.intends.data["ref"], "kind": kind}, **where)
-        tree = (entry.intends or entry.snapshot or began).data.get("tree")
-        data = {"outcome": outcome.value, "summary": summary, "attempt": began.data["attempt"], "tree": tree}
+        data = {"outcome": outcome.value, "summary": summary, "attempt": began.data["attempt"], "tree": kept}
         ledger.append("ended", {**data, "seconds": {}, "handoff": "", "fingerprint": "", "reflection": None}, **where)
         if outcome is Outcome.COMMITTED:
             ledger.append("task", {"status": "completed", "reason": "", "by": "daemon"}, **where)
     return f"{began.iteration}: {summary}"
+
+
+def _partial(layout: Layout, entry: _Open) -> str | None:
+    """What lay in the work tree when the agent was cut off, as a tree that the next attempt goes on from.
+
+    None where the agent had not begun: then the work tree may still be another iteration's.
+    """
+    began = entry.began
+    if not (layout.run(began.iteration) / "prompt.md").exists():
+        return None
+    workspace = Workspace(layout.loop(began.loop), layout.mirror)
+    try:
+        keep = tuple(load(layout.frozen(began.night)).workspace.keep)
+        tree = workspace.snapshot(keep=keep)
+        if tree != began.data.get("head_tree"):
+            workspace.keep_attempt(began.iteration, tree, began.data["head"])
+    except RalphError as error:
+        log.warning("%s: what its agent left can't be kept: %s", began.iteration, error.message)
+        return None
+    return tree
 
 
 def _complete_commit(layout: Layout, intends: Event) -> bool:

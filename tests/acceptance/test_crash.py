@@ -166,3 +166,19 @@ def test_five_crashes_mean_safe_mode(project: Project) -> None:
     assert done.returncode == 4, done.stdout
     assert len(project.lines("ran")) == ran
     assert any("safe mode" in event.data["text"] for event in project.events("warning"))
+
+
+def test_what_an_agent_had_done_is_kept(project: Project) -> None:
+    project.agent("""
+        if [ -f half.txt ]; then echo whole > done.txt; exit 0; fi
+        echo half > half.txt
+        echo x >> $OUT/half
+        sleep 60
+    """)
+    project.tasks("a")
+    project.begin()
+    wait_until(lambda: project.lines("half"), "the agent has done half of it")
+    project.kill()
+    project.once()
+    assert project.git("show", "--name-only", "--format=", "ralph/loop-1").split() == ["done.txt", "half.txt"]
+    assert project.lines("half") == ["x"], "the first half was not done twice"
