@@ -60,8 +60,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found["tasks"].items() if n)
     out += ["", f"Tasks: {counts or 'none'}", f"Used: {_used(found)}"]
     for wait in found["waiting"]:
-        until = "until you act" if wait["halt"] else f"until {time.strftime('%H:%M', time.localtime(wait['until']))}"
-        out.append(f"Waiting {until}: {wait['reason']}")
+        out.append(f"{_until(wait)}: {wait['reason']}")
     out += [f"Blocked {task}: {reason}" for task, reason in found["blocked"].items()]
     out += [f"Paused role {role}: {reason}" for role, reason in found["paused_roles"].items()]
     if found["problem"]:
@@ -83,6 +82,14 @@ def _idle(found: dict[str, Any]) -> list[str]:
 def _state(found: dict[str, Any]) -> str:
     why = found["stopping"] or found["draining"]
     return f"{found['state']} (pid {found['pid']})" + (f", nothing new is picked: {why}" if why else "")
+
+
+def _until(wait: dict[str, Any]) -> str:
+    if wait["halt"]:
+        return "Waiting until you act"
+    if wait["until"] <= time.time():
+        return "Tried again"
+    return f"Waiting until {time.strftime('%H:%M', time.localtime(wait['until']))}"
 
 
 def _loop_row(loop: dict[str, Any]) -> list[str]:

@@ -42,7 +42,7 @@ class Accounts:
         entry = self._accounts.get(account)
         if entry is None or entry.probe != loop:
             return False
-        del self._accounts[account]
+        self.forget(account)
         return True
 
     def release(self, account: str, loop: str) -> None:
@@ -67,9 +67,16 @@ class Accounts:
             return entry.wait
         return None if entry.probe in ("", loop) else Wait(now + 5, f"{entry.probe} tries the account first")
 
-    def clear(self) -> None:
-        """A person says: try again."""
-        self._accounts.clear()
+    def retry(self, account: str) -> None:
+        """A person says: try again. One loop does, the others follow once it got an answer."""
+        entry = self._accounts.get(account)
+        if entry and entry.wait:
+            entry.wait, entry.probe = Wait(0.0, entry.wait.reason), ""
+
+    def forget(self, account: str) -> None:
+        """The account is known to work."""
+        self._accounts.pop(account, None)
 
     def waiting(self) -> dict[str, Wait]:
+        """The waits that no answer has ended yet, also those whose time is over."""
         return {name: entry.wait for name, entry in self._accounts.items() if entry.wait}

@@ -37,7 +37,7 @@ class Budget:
     A reservation that was never settled (the daemon died in between) counts as spent.
     """
 
-    KINDS = ("began", "reserved", "settled", "agent_ended", "ended", "task")
+    KINDS = ("began", "reserved", "settled", "agent_ended", "ended", "task", "resumed")
     """Events that it is rebuilt from."""
 
     def __init__(self, config: Config, events: Iterable[Event], night: str) -> None:
@@ -220,6 +220,9 @@ class Budget:
                     self._replay(event, roles, night, Spent(seconds=event.data.get("seconds", 0)))
                 case "task" if event.data.get("by") == "person" and event.data["status"] == "pending":
                     self._book.open(f"task {event.task}", Caps(), Spent())
+                case "resumed" if event.night == night and event.data.get("lifted"):
+                    scope = event.data["scope"]
+                    self._book.open(scope if scope.startswith("role ") else f"loop {scope}", Caps(), Spent())
         for left in held.values():
             for event, spent in left.values():
                 self._replay(event, roles, night, spent)

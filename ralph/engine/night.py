@@ -296,23 +296,24 @@ class Night:
 
     def resume(self, name: str = "") -> list[str]:
         """A person lets paused loops (all, or the named one) and roles go on; returns what was resumed."""
-        resumed: list[str] = []
+        lifted: dict[str, bool] = {}
         for loop in self.loops.values():
             if loop.paused and name in ("", loop.name):
-                if loop.paused.startswith("limit"):
+                lifted[loop.name] = loop.paused.startswith("limit")
+                if lifted[loop.name]:
                     self.budget.lift(f"loop {loop.name}")
                 loop.paused = ""
-                resumed.append(loop.name)
         if not name:
             for role in list(self.paused_roles):
                 self.budget.lift(f"role {role}")
                 del self.paused_roles[role]
-                resumed.append(f"role {role}")
-            resumed += list(self.accounts.waiting())
-            self.accounts.clear()
-        for scope in resumed:
-            self.record("resumed", {"scope": scope, "by": "person"})
-        return resumed
+                lifted[f"role {role}"] = True
+            for account in self.accounts.waiting():
+                self.accounts.retry(account)
+                lifted[account] = False
+        for scope, cap in lifted.items():
+            self.record("resumed", {"scope": scope, "by": "person", "lifted": cap})
+        return list(lifted)
 
     def outcome_counts(self) -> dict[str, int]:
         counts = dict.fromkeys(Status, 0)

@@ -13,13 +13,12 @@ from ralph.config import Config, freeze
 from ralph.core import window
 from ralph.core.outline import outline
 from ralph.domain import GateResult, Status, Task
-from ralph.engine import branches, preflight
+from ralph.engine import branches, preflight, recall
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
 from ralph.engine.log import enter
 from ralph.engine.loop_state import LoopState
-from ralph.engine.messages import adapter
 from ralph.engine.night import Night
 from ralph.engine.occurrence import next_id, unfinished
 from ralph.engine.publish import Publisher, unpublished
@@ -102,7 +101,7 @@ async def stage(
     )
     if resumed:
         night.started -= resumed["age"]
-        _recall(night)
+        recall.verdicts(night)
     text = freeze(config)
     own_directory(where.nights)
     write_atomic(where.frozen(id), text.encode())
@@ -213,13 +212,6 @@ def _red_line(gate: GateResult, ids: list[str]) -> str:
     return f"{gate.name}: {gate.reason}{named}"
 
 
-def _recall(night: Night) -> None:
-    """Take up the verdicts of the night that goes on: what was executed on a tree is not executed again."""
-    for event in night.ledger.events(night=night.id, kinds=("gate",)):
-        data = {key: value for key, value in event.data.items() if key != "tree"}
-        night.remember(event.data["tree"], (adapter(GateResult).validate_python(data),))
-
-
 async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:
     going_on = {event.data["branch"] for event in unpublished(night.ledger)}
     for number, table in enumerate(night.config.loop_list()):
@@ -239,3 +231,5 @@ async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:
             state.loop in gone - open_still or not state.loop or branches.in_base(night, state.commit)
         ):
             night.landed.add(id)
+    if resumed:
+        recall.holds(night)

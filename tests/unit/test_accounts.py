@@ -70,9 +70,13 @@ def test_a_wait_can_be_stretched() -> None:
     assert accounts.blocks("acc", "one", 299.0) is not None
 
 
-def test_a_person_clears_everything() -> None:
+def test_a_person_lets_one_loop_try_and_the_others_follow_its_answer() -> None:
     accounts = Accounts()
-    accounts.hit("acc", Wait(0.0, "bad key", halt=True))
-    accounts.clear()
+    accounts.hit("acc", Wait(1e12, "bad key", halt=True))
+    accounts.retry("acc")
     assert accounts.blocks("acc", "one", 0) is None
-    assert not accounts.answered("acc", "one"), "an account that did not wait has not come back"
+    assert accounts.blocks("acc", "two", 0) is not None, "all at once would run into the same wall together"
+    assert accounts.answered("acc", "one")
+    assert accounts.blocks("acc", "two", 0) is None
+    accounts.retry("acc")
+    assert accounts.waiting() == {}, "an account that does not wait is not made to"
