@@ -9,6 +9,8 @@ from ralph.config import Config
 from ralph.domain import Change, Finding, GuardResult, Task, Verdict
 
 SYMLINK, GITLINK = "120000", "160000"
+UNJUDGED = "unjudged"
+"""Rule of a finding that says what a guard could not judge: not run, which blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +38,9 @@ class Diff:
 
 
 def result(name: str, findings: Sequence[Finding]) -> GuardResult:
-    return GuardResult(name, Verdict.FAILED if findings else Verdict.PASSED, tuple(findings))
+    """Failed by a finding that is no note, not run where only unjudged ones are left; what blocks stands first."""
+    ordered = sorted(findings, key=lambda one: one.note)
+    blocking = [one for one in ordered if not one.note]
+    if any(one.rule != UNJUDGED for one in blocking):
+        return GuardResult(name, Verdict.FAILED, tuple(ordered))
+    return GuardResult(name, Verdict.NOT_RUN if blocking else Verdict.PASSED, tuple(ordered))
