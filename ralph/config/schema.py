@@ -161,11 +161,51 @@ class Guards(Table):
     """Largest file that may be added."""
 
 
+Demand = Literal["proven", "unchanged", "any"]
+
+
+class Policy(Table):
+    """What a change has to prove, per kind of task. `proven`: a test that fails without the change, where the project
+    has tests. `unchanged`: no test changes its outcome. `any`: gates alone decide."""
+
+    fix: Demand = "proven"
+    """Tasks of kind `fix`."""
+    feature: Demand = "proven"
+    """Tasks of kind `feature`."""
+    refactor: Demand = "unchanged"
+    """Tasks of kind `refactor`."""
+    docs: Demand = "unchanged"
+    """Tasks of kind `docs`."""
+    chore: Demand = "unchanged"
+    """Tasks of kind `chore`."""
+    test: Demand = "any"
+    """Tasks of kind `test`."""
+
+
 class Verify(Table):
-    """What counts as a test."""
+    """What counts as a test, and how much a change has to prove."""
 
     tests: list[str] = []
     """Globs of test files; empty: defaults of the project's languages."""
+    policy: Policy = Policy()
+    canary: bool = True
+    """Plant a failing test in every test run that takes one: a run that does not report it is `not_run`."""
+    flaky_runs: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often a newly failing test runs again, on the change and on the base."""
+    quarantine_days: Annotated[int, Field(ge=1)] = 14
+    """Days after which a flaky test gates again."""
+    strength: Literal["off", "report", "retry"] = "report"
+    """Mutants on changed lines: `retry` refuses a change with survivors once for each task."""
+    mutation_seconds: Cap = 0
+    """Time box of the mutants of one change; 0: half of what the tests take, at most 60."""
+    mutation_command: str = ""
+    """Other languages than Python: prints a line `path:line: text` for each survivor."""
+    review_rounds: Count = 2
+    """How often a reviewer may refuse a task; after that its reasons are only shown."""
+    probe_seconds: Cap = 60
+    """Before a night: time box of the mutants in the files that its tasks own; 0: none."""
+    cores: Count = 0
+    """Checks that run side by side at most; 0: one for each core, shared by the loops."""
 
 
 class Forge(Table):

@@ -50,6 +50,25 @@ class Grade(StrEnum):
     """Executed, but weaker: exit code without per-test results, or on another tree."""
     REPORTED = "reported"
     """Said by an agent or another program."""
+    STALE = "stale"
+    """Executed, but the tree it is about is no longer the one that is claimed."""
+    NOT_RUN = "not_run"
+    """Nothing was executed."""
+
+
+class Proof(StrEnum):
+    """What the tests of a change say about it, by running them on the base's source."""
+
+    PROVEN = "proven"
+    """A test fails there on an assertion or a missing behaviour, and passes with the change."""
+    NOT_DISCRIMINATING = "not_discriminating"
+    """The tests pass without the change."""
+    IMPORT_ONLY = "import_only"
+    """They die before any assertion: only a name is missing."""
+    INCONCLUSIVE = "inconclusive"
+    """They could not be run there, or ended differently each time."""
+    NOT_PROVABLE = "not_provable"
+    """No test was touched, and none that stood on the base turned green."""
 
 
 class Outcome(StrEnum):

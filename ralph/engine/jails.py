@@ -55,6 +55,8 @@ class Place:
     spec: IterationSpec
     config: Config
     sandbox: Sandbox
+    folder: str = "tree"
+    """Name of the work tree: the loop's own, or one beside it."""
 
     def make(self) -> None:
         """Make the directories; the run directory carries the mark that lets `ralph clean` remove it."""
@@ -63,7 +65,7 @@ class Place:
 
     def room(self, name: str) -> Room:
         """An empty room for the program ``name``: "agent", "setup", or a gate."""
-        room = Room(self.loop / "rooms" / name)
+        room = Room(self.loop / "rooms" / (name if self.folder == "tree" else f"{self.folder}-{name}"))
         delete_tree(room.path, self.loop)
         for folder in (room.home, room.tmp):
             folder.mkdir(parents=True, mode=0o700)
@@ -79,7 +81,7 @@ class Place:
 
     @property
     def tree(self) -> Path:
-        return self.loop / "tree"
+        return self.loop / self.folder
 
     @property
     def notes(self) -> Path:
@@ -93,7 +95,7 @@ class Place:
     @property
     def scratch(self) -> Path:
         """Holds the writable folders that gates find empty at each tree."""
-        return self.loop / "scratch"
+        return self.loop / ("scratch" if self.folder == "tree" else f"{self.folder}-scratch")
 
     def scratch_folders(self) -> dict[str, Path]:
         return {name: self.scratch / name for name in self.config.workspace.scratch}
@@ -190,7 +192,7 @@ def environment(place: Place, jail: Jail, further: Mapping[str, str]) -> dict[st
     home = place.sandbox.home_of(jail)
     tmp = place.sandbox.tmp_of(jail)
     own = {
-        "PATH": _path(place),
+        "PATH": search_path(place),
         "HOME": str(home),
         "TMPDIR": str(tmp),
         "TERM": "dumb",
@@ -215,8 +217,8 @@ def agent_environment(place: Place, jail: Jail, further: Mapping[str, str]) -> d
     return environment(place, jail, {**files, **further})
 
 
-def _path(place: Place) -> str:
-    """The daemon's PATH, with the programs of kept environments in front."""
+def search_path(place: Place) -> str:
+    """PATH inside: the daemon's PATH, with the programs of kept environments in front."""
     own = [f"{name}/bin" for name in place.config.workspace.keep if Path(name).name in (".venv", "venv")]
     own += [f"{name}/.bin" for name in place.config.workspace.keep if Path(name).name == "node_modules"]
     inside = [str(place.directory / name) for name in own]

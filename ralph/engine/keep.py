@@ -28,6 +28,7 @@ class Keeper:
 
     def __init__(self, place: Place, shim: Shim, workspace: Workspace) -> None:
         self.place, self.shim, self.workspace = place, shim, workspace
+        self._keys: dict[str, str] = {}
 
     def folders(self, tree: str) -> dict[str, Path]:
         """Per kept folder its place on the host. Raises SetupFailed."""
@@ -66,12 +67,14 @@ class Keeper:
 
     def key(self, tree: str) -> str:
         """Hash of the setup command and of every input file in ``tree``."""
-        table = self.place.config.workspace
-        digest = hashlib.sha256(table.setup.encode())
-        for path, blob in self.workspace.blobs(tree):
-            if matches(table.inputs, path):
-                digest.update(f"\0{path}\0{blob}".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()[:20]
+        if tree not in self._keys:
+            table = self.place.config.workspace
+            digest = hashlib.sha256(table.setup.encode())
+            for path, blob in self.workspace.blobs(tree):
+                if matches(table.inputs, path):
+                    digest.update(f"\0{path}\0{blob}".encode("utf-8", "surrogateescape"))
+            self._keys[tree] = digest.hexdigest()[:20]
+        return self._keys[tree]
 
     def _setup(self, kept: dict[str, Path], root: Path) -> None:
         place = self.place

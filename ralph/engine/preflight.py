@@ -20,9 +20,10 @@ from ralph.core.secrets import Redactor
 from ralph.domain import GateResult, IterationSpec, Task, Verdict
 from ralph.engine.executor import Executor
 from ralph.engine.jails import Place
+from ralph.engine.judge.bench import Bench
+from ralph.engine.judge.gates import run_gates
 from ralph.engine.keep import Keeper
 from ralph.engine.messages import Broken, Check, Checked, Ready, adapter, plain
-from ralph.engine.validate import Bench, run_gates
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.files import own_directory

@@ -20,10 +20,11 @@ from ralph.domain import AgentResult, Cause, Change, GateResult, GuardResult, It
 from ralph.engine import preflight
 from ralph.engine.implement import implement
 from ralph.engine.jails import NOTES, Place
+from ralph.engine.judge.bench import Bench
+from ralph.engine.judge.gates import check_diff, red_merge, run_gates
 from ralph.engine.keep import Keeper, SetupFailed
 from ralph.engine.line import Line, LineClosed
 from ralph.engine.messages import AgentEnded, Broken, Check, Checked, Done, Down, Go, Judged, Ready, Snapshot, Step
-from ralph.engine.validate import Bench, check_diff, red_merge, run_gates
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.alive import boot_id, create_time, lock_workspace, own_memory, set_worker_protection

@@ -214,15 +214,15 @@ class _Writer:
 def gate_words(gate: GateLine) -> str:
     """What may be said of a gate: no stronger word than its grade."""
     counts = gate.counts
-    if gate.verdict is Verdict.NOT_RUN:
+    if gate.verdict is Verdict.NOT_RUN or gate.grade is Grade.NOT_RUN:
         return "did not run"
     if gate.verdict is not Verdict.PASSED:
         return f"{gate.verdict.value}{', advisory' if gate.advisory else ''}"
     if gate.grade is Grade.REPORTED:
         return "reported as passed"
     number = f"{counts.passed} passed" if counts and counts.collected else ""
-    if gate.grade is Grade.OBSERVED:
-        return f"{number or 'exit 0'} (observed)"
+    if gate.grade in (Grade.OBSERVED, Grade.STALE):
+        return f"{number or 'exit 0'} ({gate.grade.value})"
     return number or "passed"
 
 

@@ -45,7 +45,7 @@ def gate_line(event: Event) -> GateLine:
 
 def weakest(gates: Iterable[GateLine]) -> Grade | None:
     """The grade of a commit: that of its weakest gate that passed; None where nothing was executed."""
-    order = [Grade.REPORTED, Grade.OBSERVED, Grade.VERIFIED]
+    order = [Grade.NOT_RUN, Grade.REPORTED, Grade.STALE, Grade.OBSERVED, Grade.VERIFIED]
     earned = [gate.grade for gate in gates if gate.verdict is Verdict.PASSED]
     return min(earned, key=order.index, default=None)
 

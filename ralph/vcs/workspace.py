@@ -28,16 +28,22 @@ STATE_EXCLUDES = ("/tasks.json", "/progress/", "/.ralph", ".aider*", ".ralph-del
 class Workspace(Store):
     """``loop_dir/git`` (objects, refs, index) and ``loop_dir/tree`` (files), borrowing objects from ``mirror``."""
 
-    def __init__(self, loop_dir: Path, mirror: Path) -> None:
+    def __init__(self, loop_dir: Path, mirror: Path, folder: str = "tree") -> None:
         super().__init__(loop_dir / "git", mirror)
-        self.tree = loop_dir / "tree"
-        self.index = self.git_dir / "index"
+        self.tree = loop_dir / folder
+        self.index = self.git_dir / ("index" if folder == "tree" else f"index-{folder}")
         self.work = Git(self.git_dir, self.tree, self.index)
         self._read: tuple[tuple[int, int, int], Index] | None = None
         self._settled: Index | None = None
         """Index just brought to the work tree by ``git add``: comparing once more would find nothing."""
         self.oddities: tuple[Finding, ...] = ()
         """What the last snapshot saw and a tree can't hold or must not: for the feedback, not for the verdict."""
+
+    def aside(self, folder: str) -> Workspace:
+        """Another work tree of the same git directory, ``loop_dir/folder``, for trees that no agent works in."""
+        beside = Workspace(self.git_dir.parent, self.mirror, folder)
+        beside._own_tree()
+        return beside
 
     @property
     def readable(self) -> tuple[Path, Path]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from ralph.core import globs
+from ralph.core.secrets import Redactor
 from ralph.errors import RalphError
 from ralph.host.files import read_beneath, write_atomic
 from ralph.host.process import Completed
@@ -20,12 +22,43 @@ _CLOCK_SLACK = 0.02
 """Seconds by which a file system's coarse clock may lag behind ours."""
 
 
-def gather(planned: PlannedGate, completed: Completed, *, junit: Path, tree: Path, into: Path) -> Path | None:
-    """Where ``judge`` finds the gate's report, on the host; None where it left none.
+def gather(
+    planned: PlannedGate, completed: Completed, *, junit: Path, tree: Path, into: Path, redactor: Redactor | None = None
+) -> Path | None:
+    """Where ``judge`` finds the gate's report, on the host and without secrets; None where it left none.
 
     ``junit`` is the file outside the tree that the command was told; reports inside ``tree`` are copied to directory
     ``into`` without following a link. Either counts only where it was written after the gate began.
     """
+    found = _gathered(planned, completed, junit, tree, into)
+    for path in _parts(found) if found and redactor else ():
+        _redact(path, redactor)
+    return found
+
+
+def digest(report: Path) -> str:
+    """SHA-256 of a report: of the file, or of the names and bytes of all files of a directory."""
+    if not report.is_dir():
+        return hashlib.sha256(report.read_bytes()).hexdigest()
+    whole = hashlib.sha256()
+    for path in _parts(report):
+        whole.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def _parts(report: Path) -> list[Path]:
+    return sorted(path for path in report.iterdir() if path.is_file()) if report.is_dir() else [report]
+
+
+def _redact(path: Path, redactor: Redactor | None) -> None:
+    if redactor is None or path.is_symlink() or path.stat().st_size > MAX_BYTES:
+        return
+    data = path.read_bytes()
+    if (clean := redactor.bytes(data)) != data:
+        write_atomic(path, clean)
+
+
+def _gathered(planned: PlannedGate, completed: Completed, junit: Path, tree: Path, into: Path) -> Path | None:
     since = datetime.fromisoformat(completed.started).timestamp() - _CLOCK_SLACK
     patterns = _left_in_tree(planned)
     if not patterns:

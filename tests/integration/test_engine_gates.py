@@ -12,10 +12,11 @@ from loops import Loop, commit_all, make_loop
 from ralph.config import Config, freeze
 from ralph.core.secrets import Redactor
 from ralph.domain import GateResult, IterationSpec, Task, Verdict
-from ralph.engine import validate
 from ralph.engine.jails import Place
+from ralph.engine.judge import gates as judging
+from ralph.engine.judge.bench import Bench
+from ralph.engine.judge.gates import run_gates
 from ralph.engine.keep import Keeper
-from ralph.engine.validate import Bench, run_gates
 from ralph.host.files import own_directory
 from ralph.host.process import Shim
 from ralph.host.sandbox import NoSandbox, Sandbox
@@ -116,10 +117,10 @@ def test_a_verdict_is_taken_over_for_the_same_command_only(git_repo: Path, tmp_p
 
 def test_caches_of_old_trees_go(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
     stage = Stage(git_repo, tmp_path / "state", shim, NoSandbox(), config("true"))
-    for number in range(validate.CACHES + 4):
+    for number in range(judging.CACHES + 4):
         stage.write("file", str(number))
         stage.gates(stage.loop.space.snapshot())
-    assert len(list((stage.place.loop / "cache").iterdir())) <= validate.CACHES + 1
+    assert len(list((stage.place.loop / "cache").iterdir())) <= judging.CACHES + 1
 
 
 def test_no_mount_point_is_made_through_a_link_of_the_tree(git_repo: Path, tmp_path: Path, shim: Shim) -> None:

@@ -15,10 +15,11 @@ from ralph.config import Config
 from ralph.core.pick import Pick
 from ralph.core.secrets import Redactor
 from ralph.domain import Cause, IterationResult, IterationSpec, Outcome, Status, Verdict
-from ralph.engine import messages, validate
+from ralph.engine import messages
 from ralph.engine.desk import WorkerDesk
 from ralph.engine.driver import Driver
 from ralph.engine.iteration import iterate, land
+from ralph.engine.judge import gates as judging
 from ralph.engine.line import Line
 from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import Tell, encode_down
@@ -155,7 +156,7 @@ def test_a_stop_that_was_heard_before_the_agent_stood_still_ends_it(tmp_path: Pa
 
 
 def test_after_a_stop_no_further_gate_starts() -> None:
-    bench: Any = SimpleNamespace(wakes=[(0, lambda: Cause.STOPPED)])
+    bench: Any = SimpleNamespace(stopped=True)
     gate: Any = SimpleNamespace(name="tests", kind="tests")
-    (result,) = validate._run(bench, [gate], "0" * 40, {})
+    (result,) = judging._run(bench, [gate], "0" * 40, {}, "head", 1)
     assert (result.verdict, result.reason) == (Verdict.NOT_RUN, "stopped before it ran")

@@ -1,0 +1,1 @@
+"""Judging a tree: guards, gates, comparison with the base, proof, strength, review. ``assess`` is the story."""

@@ -1,0 +1,294 @@
+"""Lay a tree and run gates on exactly that tree; every execution keeps its log and its report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ralph.domain import Change, Execution, GateResult, GuardResult, Task, Verdict
+from ralph.engine.desk import redact_file
+from ralph.engine.jails import INSIDE, Place, environment, gate_jail, search_path
+from ralph.engine.judge.bench import Bench
+from ralph.host.files import delete_tree
+from ralph.host.process import Completed, Request
+from ralph.verify import gates as rules
+from ralph.verify import guards as guard_rules
+from ralph.verify import reports
+from ralph.verify.excerpt import read_log
+from ralph.verify.gates import BaseResult, PlannedGate
+from ralph.verify.runners import package_scripts
+
+BLOB_LIMIT = 20_000_000
+CACHES = 8
+"""Trees beside the present one whose caches stay."""
+Settle = Callable[[PlannedGate, GateResult], GateResult]
+"""Judges a fresh verdict further, e.g. beside the base's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One gate about to run: what was planned, its command, and where its log and report will lie."""
+
+    planned: PlannedGate
+    request: Request
+    folder: Path
+    directory: str
+    purpose: str
+    attempt: int
+    environment: str
+
+
+def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
+    """Run all guards on the diff; the secrets of this iteration are looked for by value."""
+    spec = bench.place.spec
+    found = guard_rules.check(
+        task,
+        changes,
+        read_blob=lambda blob: bench.workspace.blob(blob, BLOB_LIMIT),
+        tracked=bench.workspace.paths(spec.head),
+        config=bench.config,
+        shared_files=spec.shared_files,
+        known_secrets=bench.known_secrets,
+    )
+    results = tuple(found)
+    bench.told(tree, results, ())
+    return results
+
+
+def plan(bench: Bench, task: Task, tree: str, paths: Sequence[str]) -> list[PlannedGate]:
+    """The gates for a change to ``paths``, and the task's checks."""
+    return rules.plan(bench.config, task, paths, _scripts(bench, tree))
+
+
+def run_gates(
+    bench: Bench,
+    task: Task,
+    tree: str,
+    paths: Sequence[str],
+    kept: Mapping[str, Path],
+    known: Sequence[GateResult] = (),
+    settle: Settle | None = None,
+    purpose: str = "head",
+) -> tuple[GateResult, ...]:
+    """Run every gate on ``tree``, independent ones side by side; all results are kept, also after a red one.
+
+    ``known`` are verdicts that were executed on this very tree before: they are taken over, not run again. ``settle``
+    has the last word on each fresh verdict.
+    """
+    fresh_tree(bench, tree, kept)
+    before = {result.name: result for result in known}
+    results: list[GateResult] = []
+    for batch in rules.batches(plan(bench, task, tree, paths)):
+        fresh: list[GateResult] = []
+        waiting: list[PlannedGate] = []
+        for gate in batch:
+            taken = gate.settled or _same(before.get(gate.name), gate)
+            if taken is None:
+                waiting.append(gate)
+            else:
+                fresh.append(taken)
+        for gate, result in zip(waiting, run(bench, waiting, tree, kept, purpose=purpose), strict=True):
+            fresh.append(settle(gate, result) if settle else result)
+        if settle and waiting and not bench.place.boxed:
+            lay(bench, tree, kept)  # settling may have laid another tree in the one place there is
+        bench.told(tree, (), tuple(fresh))
+        results += fresh
+    return tuple(results)
+
+
+def run_on(
+    bench: Bench, planned: Sequence[PlannedGate], tree: str, kept: Mapping[str, Path], *, purpose: str, attempt: int = 1
+) -> list[GateResult]:
+    """Lay ``tree`` and run the planned gates on it, for another end than to judge a candidate by them."""
+    fresh_tree(bench, tree, kept)
+    return run(bench, planned, tree, kept, purpose=purpose, attempt=attempt)
+
+
+def fresh_tree(bench: Bench, tree: str, kept: Mapping[str, Path]) -> None:
+    """Lay a tree in a place that remembers nothing of the one before."""
+    delete_tree(bench.place.scratch, bench.place.loop)
+    _forget_caches(bench.place, tree)
+    lay(bench, tree, kept)
+
+
+def lay(bench: Bench, tree: str, kept: Mapping[str, Path]) -> None:
+    """Make the work tree exactly ``tree``; a keep folder that is not one of ``kept`` is of the agent's making."""
+    bench.workspace.clean_for_gates(tree, tuple(kept))
+    bench.keeper.mount_points({**kept, **(bench.place.scratch_folders() if bench.place.boxed else {})})
+
+
+def run(
+    bench: Bench,
+    planned: Sequence[PlannedGate],
+    tree: str,
+    kept: Mapping[str, Path],
+    *,
+    purpose: str = "head",
+    attempt: int = 1,
+) -> list[GateResult]:
+    """Run gates on the tree that lies there, side by side where none of them writes into it."""
+    together = bench.place.boxed and all(gate.gate.parallel for gate in planned)
+    found: list[GateResult] = []
+    for group in [planned] if together else [[gate] for gate in planned]:
+        found += _run(bench, group, tree, kept, purpose, attempt)
+    return found
+
+
+def _same(known: GateResult | None, gate: PlannedGate) -> GateResult | None:
+    """The known verdict, where it is one of the very command: names of checks are the same in every task."""
+    return known if known and known.execution and known.execution.argv == said(gate) else None
+
+
+def _forget_caches(place: Place, tree: str) -> None:
+    """Remove the caches of all but the last trees."""
+    root = place.loop / "cache"
+    others = [path for path in root.iterdir() if path.name != tree[:16]] if root.is_dir() else []
+    for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-CACHES]:
+        delete_tree(path, place.loop)
+
+
+def _run(
+    bench: Bench, group: Sequence[PlannedGate], tree: str, kept: Mapping[str, Path], purpose: str, attempt: int
+) -> list[GateResult]:
+    if not group:
+        return []
+    if bench.stopped:  # the line wakes once, and gates come one after another
+        return [GateResult(gate.name, gate.kind, Verdict.NOT_RUN, "stopped before it ran") for gate in group]
+    runs = [_prepare(bench, gate, tree, kept, purpose, attempt) for gate in group]
+    requests = [one.request for one in runs]
+    ended = bench.shim.run_many(requests, wakes=bench.wakes)
+    return [_judge(bench, one, done, tree, kept) for one, done in zip(runs, ended, strict=True)]
+
+
+def _prepare(
+    bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path], purpose: str, attempt: int
+) -> _Run:
+    place, gate = bench.place, planned.gate
+    cache = place.loop / "cache" / tree[:16]
+    folder = _folder(place, f"{gate.name}-{tree[:8]}")
+    for path in (cache, folder):
+        path.mkdir(parents=True, exist_ok=True)
+    jail = gate_jail(place, kept, cache, folder, gate)
+    reports_inside = place.inside(folder, INSIDE / "reports")
+    base = environment(place, jail, {})
+    argv, added = rules.command_of(
+        planned,
+        str(reports_inside / "junit.xml"),
+        caches=str(place.inside(cache, INSIDE / "cache")),
+        root=str(place.directory),
+        env=base,
+    )
+    directory = str(place.directory / gate.cwd)
+    limits = bench.config.limits
+    request = Request(
+        argv=tuple(place.sandbox.wrap(argv, jail, directory)),
+        directory="/",
+        env={**base, **added},
+        log=place.run / f"gate-{folder.name}.log",
+        seconds=gate.timeout,
+        output_bytes=limits.output_mb * 1_000_000,
+        memory_bytes=limits.memory_mb * 1_000_000,
+    )
+    return _Run(planned, request, folder, directory, purpose, attempt, environment_of(bench, planned, tree, kept))
+
+
+def _folder(place: Place, stem: str) -> Path:
+    """A place for the report of one execution, and by its name for the log: none is ever written over."""
+    root, number = place.run / "reports", 1
+    while (folder := root / (stem if number == 1 else f"{stem}-{number}")).exists():
+        number += 1
+    return folder
+
+
+def environment_of(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path]) -> str:
+    """Digest of what decides a gate's result besides its command and its tree."""
+    place, config = bench.place, bench.config
+    folders = bench.keeper.key(tree) if config.workspace.setup else " ".join(sorted(kept))
+    parts = (
+        place.sandbox.name,
+        planned.gate.network,
+        planned.gate.cwd,
+        folders,
+        repr(sorted({**config.workspace.env, **planned.gate.env}.items())),
+        str(place.checkout),
+        search_path(place),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _judge(bench: Bench, one: _Run, done: Completed, tree: str, kept: Mapping[str, Path]) -> GateResult:
+    place, planned = bench.place, one.planned
+    report = reports.gather(
+        planned,
+        done,
+        junit=one.folder / "junit.xml",
+        tree=place.tree,
+        into=one.folder / "left",
+        redactor=bench.redactor,
+    )
+    wrote = [] if planned.gate.parallel and place.boxed else bench.workspace.verify_tree(tree)
+    redact_file(done.log, bench.redactor)
+    size, digest = done.log.stat().st_size, hashlib.sha256(done.log.read_bytes()).hexdigest()
+    shown = replace(done, argv=said(planned), log=Path(done.log.name), log_bytes=size, log_sha256=digest)
+    result = rules.judge(
+        planned,
+        shown,
+        report,
+        tree,
+        _base(place, planned),
+        read_log(done.log),
+        wrote,
+        root=str(place.directory),
+        directory=one.directory,
+        sandbox=place.sandbox.name,
+        redactor=bench.redactor,
+    )
+    if wrote:
+        lay(bench, tree, kept)
+    return replace(result, execution=result.execution and _recorded(place, one, result.execution, report, wrote))
+
+
+def _recorded(place: Place, one: _Run, execution: Execution, report: Path | None, wrote: Sequence[str]) -> Execution:
+    """The execution with everything that is needed to judge it again from what is stored."""
+    ended = datetime.fromisoformat(execution.started) + timedelta(seconds=execution.seconds)
+    return replace(
+        execution,
+        run=place.spec.iteration,
+        report=str(report.relative_to(place.run)) if report else "",
+        report_sha256=reports.digest(report) if report else "",
+        dirty=bool(wrote),
+        environment=one.environment,
+        ended=ended.isoformat(timespec="milliseconds"),
+        attempt=one.attempt,
+        purpose=one.purpose,
+    )
+
+
+def said(planned: PlannedGate) -> tuple[str, ...]:
+    """The command as the person wrote it: the walls around it are the same for all and stand in `sandbox`."""
+    return ("/bin/sh", "-c", planned.gate.command) if planned.gate.shell else tuple(planned.words)
+
+
+def _base(place: Place, planned: PlannedGate) -> BaseResult | None:
+    red = place.spec.tracked_by_base.get(planned.name)
+    advisory = planned.name in place.spec.advisory_gates
+    return BaseResult(frozenset(red or ()), advisory) if red or advisory else None
+
+
+def _scripts(bench: Bench, tree: str) -> dict[str, str]:
+    """package.json's scripts, where a gate may stand behind one."""
+    if not any(word in gate.command for gate in bench.config.gates for word in ("npm", "yarn", "bun")):
+        return {}
+    data = bench.workspace.read(tree, "package.json", 1_000_000)
+    return package_scripts(data) if data else {}
+
+
+def red_merge(bench: Bench, task: Task, tree: str, kept: Mapping[str, Path]) -> str:
+    """Gate the merge of the dependencies before an agent is paid for; empty where it is green."""
+    plain = replace(task, checks=())
+    results = run_gates(bench, plain, tree, bench.workspace.paths(tree), kept)
+    red = [result for result in results if result.blocks]
+    return f"the dependencies' branches are red together: {red[0].name}: {red[0].reason}" if red else ""
