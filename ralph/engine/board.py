@@ -28,6 +28,16 @@ class Attempt:
     repeating: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A commit that a person had done again: while its branch has it, its files stay with that branch."""
+
+    commit: str
+    loop: str
+    branch: str
+    paths: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class TaskState:
     """The daemon's knowledge of one task."""
@@ -53,7 +63,10 @@ class TaskState:
     commit: str | None = None
     loop: str = ""
     """Loop whose branch holds the commit; empty where the base has the work."""
+    branch: str = ""
+    """Ref that the commit was made on."""
     paths: tuple[str, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
     handoff: str = ""
     iteration: str = ""
     """The running or last iteration."""
@@ -121,8 +134,7 @@ class Board:
             case "settled":
                 state.usage += adapter(Usage).validate_python(event.data["usage"])
             case "committed":
-                state.commit, state.loop = event.data["commit"], event.loop
-                state.paths = tuple(change["path"] for change in event.data.get("changes", ()))
+                self._committed(state, event)
             case "ended":
                 self._ended(state, event)
             case "reassigned":
@@ -136,6 +148,13 @@ class Board:
                 state.pinned = event.data["loop"]
             case "task":
                 self._moved(state, event.data)
+
+    @staticmethod
+    def _committed(state: TaskState, event: Event) -> None:
+        state.commit, state.loop, state.branch = event.data["commit"], event.loop, event.data.get("branch", "")
+        state.paths = tuple(change["path"] for change in event.data.get("changes", ()))
+        shared = state.branch.startswith("refs/heads/ralph/")  # else the branch was made anew for the task
+        state.earlier = tuple(one for one in state.earlier if shared or one.branch != state.branch)
 
     def _ended(self, state: TaskState, event: Event) -> None:
         began, data = self._began.pop(event.iteration, {}), event.data
@@ -179,6 +198,8 @@ class Board:
     def _moved(state: TaskState, data: dict[str, Any]) -> None:
         state.status, state.reason = Status(data["status"]), data.get("reason", "")
         if data.get("by") == "person" and state.status is Status.PENDING:
+            if state.commit and state.loop:
+                state.earlier += (Earlier(state.commit, state.loop, state.branch, state.paths),)
             state.attempts, state.history, state.agent = 0, [], ""
             state.commit, state.pinned = None, ""
             state.drop_kept()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ralph import agents
 from ralph.agents import waits
 from ralph.config import Config
-from ralph.core import claims, globs, pick
-from ralph.core.pick import Idle, Pick, Scene
+from ralph.core import pick
+from ralph.core.claims import Claim
+from ralph.core.pick import Idle, Pick
 from ralph.core.retry import first_agent
 from ralph.core.states import is_open
 from ralph.domain import Cause, GateResult, Status, Task, Verdict, Wait
+from ralph.engine import scene
 from ralph.engine.accounts import Accounts
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
@@ -90,6 +92,8 @@ class Night:
     verdicts: dict[str, dict[str, GateResult]] = field(default_factory=dict)
     """Per tree and gate what was executed on it tonight."""
     _seen: tuple[int, ...] = ()
+    standing: dict[str, bool] = field(default_factory=dict)
+    """Per commit that is done again whether a branch of tonight has it."""
     problem: str = ""
     """What is wrong with tasks.json at the moment."""
     publish: Callable[[LoopState, str, Task], None] = lambda _loop, _commit, _task: None
@@ -200,10 +204,10 @@ class Night:
         if self.draining:
             return Idle.DONE
         if waits := self._waiting_tasks(loop):
-            choice = pick.pick(self._scene(loop, waits), loop.name, loop.config.role)
+            choice = pick.pick(scene.scene(self, loop, waits), loop.name, loop.config.role)
             if isinstance(choice, Pick):
                 return choice
-        return pick.pick(self._scene(loop), loop.name, loop.config.role)
+        return pick.pick(scene.scene(self, loop), loop.name, loop.config.role)
 
     def _waiting_tasks(self, loop: LoopState) -> set[str]:
         """Tasks whose turn it is on an account that ``loop`` can't use now."""
@@ -213,36 +217,9 @@ class Night:
         agents = {n for n in self.config.agents if self.accounts.wait_of(self.account(n), loop.name, now)}
         return {task.id for task in self.rows if self.agent_for(task, loop) in agents}
 
-    def _scene(self, loop: LoopState, besides: Collection[str] = ()) -> Scene:
-        tasks = self.current_tasks()
-        states = self.board.tasks
-        held = [claim for claim in self.claims() if claim.loop != loop.name]
-        taken = [t.id for t in tasks if t.files and claims.conflicts(t, held, loop.name, self.tracked)]
-        active = [other for other in self.loops.values() if not other.over and not other.paused]
-        halted = [t.id for t in tasks if first_agent(self.route(t, loop), self.halted()) is None]
-        return Scene(
-            tasks=tasks,
-            holders={id: pick.LANDED if id in self.landed else s.loop for id, s in states.items() if s.commit},
-            running={other.task: other.name for other in self.loops.values() if other.task},
-            kept={id: state.kept_loop for id, state in states.items() if state.kept_loop},
-            pinned={id: state.pinned for id, state in states.items() if state.pinned},
-            claimed=taken,
-            parked=self.parked | set(besides) | set(halted) | {t.id for t in tasks if t.role in self.paused_roles},
-            loops={other.name for other in active} | {loop.name},
-            busy={other.name for other in self.loops.values() if other.task},
-        )
-
-    def claims(self) -> list[claims.Claim]:
+    def claims(self) -> list[Claim]:
         """Files that loops hold: what running tasks own, and what unlanded commits touched."""
-        found: list[claims.Claim] = []
-        tasks = {task.id: task for task in self.rows}
-        for loop in self.loops.values():
-            if loop.task and (task := tasks.get(loop.task)) and task.files:
-                found.append(claims.Claim(loop.name, task.id, task.files))
-        for id, state in self.board.tasks.items():
-            if state.commit and id not in self.landed and state.loop in self.loops:
-                found.append(claims.Claim(state.loop, id, tuple(globs.literal(path) for path in state.paths)))
-        return found
+        return scene.claims(self)
 
     def route(self, task: Task, loop: LoopState) -> list[str]:
         return self.config.route(task.role, loop.config)
