@@ -62,10 +62,10 @@ Examples:
 @_JSON
 def list_(statuses: tuple[str, ...], role: str | None, label: str | None, as_json_: bool) -> None:
     """List the tasks in the order of the file; a blocked one with its reason."""
-    from ralph.memory.tasks import blocked
+    from ralph.cli.hindrances import hindrances
 
     loaded = task_file().load()
-    reasons = blocked(loaded.tasks)
+    reasons = hindrances(loaded.tasks)
 
     def wanted(task: Task) -> bool:
         words = {str(task.status), "blocked" if task.id in reasons else ""}
@@ -93,11 +93,11 @@ def list_(statuses: tuple[str, ...], role: str | None, label: str | None, as_jso
 @_JSON
 def show(task_id: str, as_json_: bool) -> None:
     """Show all of one task."""
-    from ralph.memory.tasks import blocked
+    from ralph.cli.hindrances import hindrances
 
     loaded = task_file().load()
     task = _find(loaded, task_id)
-    reasons = blocked(loaded.tasks)
+    reasons = hindrances(loaded.tasks)
     if as_json_:
         emit_json(as_json(task, reasons))
     else:
@@ -216,9 +216,9 @@ def schema() -> None:
 
 
 def _say(after: TaskSet, task_ids: list[str], done: str, as_json_: bool) -> None:
-    from ralph.memory.tasks import blocked
+    from ralph.cli.hindrances import hindrances
 
-    reasons = blocked(after.tasks)
+    reasons = hindrances(after.tasks)
     changed = [task for task in after.tasks if task.id in task_ids]
     if as_json_:
         emit_json([as_json(task, reasons) for task in changed])

@@ -5,7 +5,7 @@ Claims are sticky: what a committed task owned or changed stays with its loop un
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ralph.core import globs
@@ -27,13 +27,15 @@ def conflicts(task: Task, claims: Sequence[Claim], loop: str, tracked: Collectio
 
     A task without ``files`` claims nothing before it runs; the guard ``scope`` keeps it off what others hold.
     """
-    if not task.files:
-        return None
-    paths = frozenset(tracked)
+    return next(meeting(task, claims, loop, tracked), None)
+
+
+def meeting(task: Task, claims: Iterable[Claim], loop: str, tracked: Collection[str]) -> Iterator[Claim]:
+    """All of them; ``loop`` may be empty for those of every loop."""
+    paths = frozenset(tracked) if task.files else frozenset()
     for other in claims:
-        if other.loop != loop and other.task != task.id and _meet(task.files, other, paths):
-            return other
-    return None
+        if task.files and other.loop != loop and other.task != task.id and _meet(task.files, other, paths):
+            yield other
 
 
 def _meet(files: tuple[str, ...], other: Claim, tracked: frozenset[str]) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ralph import report
 from ralph.config import Config
-from ralph.domain import Status
+from ralph.core.pick import blocked_by
+from ralph.domain import Status, Task
+from ralph.engine import blocked
 from ralph.engine.faults import point
 from ralph.engine.night import Night
 from ralph.errors import DONE, NEEDS_PERSON
@@ -32,6 +34,9 @@ async def finish(night: Night, resumable: bool = False) -> int:
     code = NEEDS_PERSON if _needs_person(night, counts) else DONE
     reason = night.stopping or night.draining or _paused(night, counts) or "nothing is left to do"
     night.record("night_ended", {"reason": reason, "exit_code": code, "tasks": counts, "resumable": resumable})
+    by_itself = not (night.stopping or night.draining)
+    for id, why in blocked.stopped(night, _ready(night) if by_itself else {}).items():
+        night.record("blocked", {"reason": why}, task=id)
     point("reporting")
     path = report_of(night.layout, night.ledger, night.id)
     night.record("reported", {"path": str(path)})
@@ -41,6 +46,12 @@ async def finish(night: Night, resumable: bool = False) -> int:
     notice = Notice("night_finished", title, f"{title}. {reason}. Read {path}")
     await asyncio.to_thread(night.notifier.send, notice)
     return code
+
+
+def _ready(night: Night) -> dict[str, Task]:
+    """Open tasks that wait for no other one."""
+    tasks = {task.id: task for task in night.current_tasks()}
+    return {id: task for id, task in tasks.items() if not blocked_by(task, tasks)}
 
 
 def _paused(night: Night, counts: dict[str, int]) -> str:

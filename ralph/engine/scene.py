@@ -55,12 +55,17 @@ def held(night: Night) -> list[Claim]:
 
 
 def homes(night: Night) -> dict[str, str]:
-    """Per task the loop that it goes on in: its kept work lies there, or the commit that is done again."""
+    """Per task the loop that it goes on in: its kept work lies there, or the commit that is done again.
+
+    Not where another branch has got its files meanwhile: then the work that was kept is of no use.
+    """
     found: dict[str, str] = {}
+    tasks, sticky = {task.id: task for task in night.rows}, held(night)
     for id, state in night.board.tasks.items():
         shared = (one for one in state.earlier if one.branch == f"refs/heads/ralph/{one.loop}")
         before = next((one.loop for one in shared if _stands(night, one)), "")
-        if home := state.kept_loop or before:
+        home = state.kept_loop or before
+        if home and not (id in tasks and conflicts(tasks[id], sticky, home, night.tracked)):
             found[id] = home
     return found
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ralph.core import retry
+from ralph.core.claims import Claim, conflicts
 from ralph.core.limits import Hit
 from ralph.core.retry import Action, Next
 from ralph.core.stuck import fingerprint
 from ralph.domain import Cause, IterationResult, IterationSpec, Outcome, Status, Task
+from ralph.engine import scene
 from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import plain
@@ -88,6 +90,7 @@ def _apply(night: Night, loop: LoopState, ended: Ended, following: Next) -> None
     match following.action:
         case Action.DONE:
             night.move(id, Status.COMPLETED, "")
+            _stranded(night)
         case Action.FAILED:
             night.move(id, Status.FAILED, f"{following.reason}; last: {ended.result.summary}")
         case Action.NEEDS_HUMAN:
@@ -105,15 +108,35 @@ def _apply(night: Night, loop: LoopState, ended: Ended, following: Next) -> None
 
 
 def _send_home(night: Night, loop: LoopState, ended: Ended, reason: str) -> None:
-    """A conflict sends the task to a loop that holds a dependency; there it can't merge either: a person."""
-    task = ended.task
+    """A conflict sends the task to a loop that holds a dependency; where it can't be done there: a person."""
+    task, sticky = ended.task, scene.held(night)
     homes = [night.board.state(d).loop for d in task.depends_on if night.board.state(d).loop not in ("", loop.name)]
+    free = [home for home in homes if not conflicts(task, sticky, home, night.tracked)]
     if night.board.state(task.id).pinned or not homes:
-        text = f"{reason}: {ended.result.summary}"
-        night.move(task.id, Status.NEEDS_HUMAN, text)
-        night.tell("needs_human", f"{task.id} needs you: {text}")
-        return
-    night.record("pinned", {"loop": homes[0], "reason": ended.result.summary}, loop=loop.name, task=task.id)
+        _ask(night, task.id, f"{reason}: {ended.result.summary}")
+    elif not free:
+        _ask(night, task.id, f"{reason}: {ended.result.summary}; {_held_elsewhere(night, task, homes[0], sticky)}")
+    else:
+        night.record("pinned", {"loop": free[0], "reason": ended.result.summary}, loop=loop.name, task=task.id)
+
+
+def _stranded(night: Night) -> None:
+    """A commit may have taken the files of a task that was sent to another loop: nobody could ever do it."""
+    sticky = scene.held(night)
+    for task in night.current_tasks():
+        home = night.board.state(task.id).pinned
+        if home and _is_open(night, task.id) and conflicts(task, sticky, home, night.tracked):
+            _ask(night, task.id, f"it was sent to {home}; {_held_elsewhere(night, task, home, sticky)}")
+
+
+def _held_elsewhere(night: Night, task: Task, home: str, sticky: list[Claim]) -> str:
+    claim = conflicts(task, sticky, home, night.tracked)
+    return f"{home} could do it, but {claim.loop} holds its files ({claim.task})" if claim else ""
+
+
+def _ask(night: Night, id: str, text: str) -> None:
+    night.move(id, Status.NEEDS_HUMAN, text)
+    night.tell("needs_human", f"{id} needs you: {text}")
 
 
 def _limits(night: Night, loop: LoopState, ended: Ended) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any
 
+from ralph.engine import blocked
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 
@@ -23,7 +24,7 @@ def night_status(night: Night) -> dict[str, Any]:
         "stopping": night.stopping,
         "loops": [_loop(loop) for loop in night.loops.values()],
         "tasks": night.outcome_counts(),
-        "blocked": _blocked(night),
+        "blocked": blocked.reasons(night),
         "waiting": [
             {"account": name, "until": wait.until, "reason": wait.reason, "halt": wait.halt}
             for name, wait in night.accounts.waiting().items()
@@ -58,23 +59,6 @@ def _loop(loop: LoopState) -> dict[str, Any]:
         "head": loop.head,
         "pid": loop.link.pid if loop.link else 0,
     }
-
-
-def _blocked(night: Night) -> dict[str, str]:
-    """Per open task that can't run now: why."""
-    from ralph.core.pick import blocked_by
-    from ralph.core.states import is_open
-
-    tasks = {task.id: task for task in night.current_tasks()}
-    reasons: dict[str, str] = {}
-    for task in tasks.values():
-        if not is_open(task.status):
-            continue
-        if missing := blocked_by(task, tasks):
-            reasons[task.id] = f"waits for {', '.join(missing)}"
-        elif task.id in night.parked:
-            reasons[task.id] = "its budget is nearly used"
-    return reasons
 
 
 def memory() -> dict[str, int]:

@@ -95,8 +95,8 @@ def _reason(history: History) -> str:
     status = history.last("task")
     if status and read.text(status.data, "reason"):
         return read.text(status.data, "reason")
-    ended = history.last("ended")
-    return read.text(ended.data, "summary") if ended else ""
+    last = history.last("blocked") or history.last("ended")
+    return (read.text(last.data, "reason") or read.text(last.data, "summary")) if last else ""
 
 
 def _last_gates(history: History) -> tuple[GateLine, ...]:
