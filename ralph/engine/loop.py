@@ -123,8 +123,8 @@ async def idle(night: Night, loop: LoopState, why: Idle) -> bool:
     if night.draining:
         return False
     if why is Idle.DONE and night.occurrence != "window":
-        return any(other.task for other in night.loops.values()) and await _pause(night, TASKS_LOOK)
-    if why is Idle.WAIT and not any(other.task for other in night.loops.values()) and night.occurrence != "window":
+        return any(other.busy for other in night.loops.values()) and await _pause(night, TASKS_LOOK)
+    if why is Idle.WAIT and not any(other.busy for other in night.loops.values()) and night.occurrence != "window":
         return False
     return await _pause(night, TASKS_LOOK)
 

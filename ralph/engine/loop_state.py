@@ -45,6 +45,11 @@ class LoopState:
     count: int = 0
     """Iterations begun tonight."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether it works on a task, or has one and waits for the account to answer again."""
+        return bool(self.task) or self.step == "waiting"
+
     async def worker_gone(self) -> None:
         """Wait until the worker before is proven dead: it holds the lock on the workspace until then."""
         closing, self.closing = self.closing, None

@@ -127,8 +127,16 @@ class Night:
         for gate in gates:
             if gate.execution and gate.verdict in (Verdict.PASSED, Verdict.FAILED):
                 known[gate.name] = gate
+        self.verdicts[tree] = self.verdicts.pop(tree)
         while len(self.verdicts) > VERDICTS:
             del self.verdicts[next(iter(self.verdicts))]
+
+    def verdicts_of(self, tree: str) -> tuple[GateResult, ...]:
+        """What was executed on a tree; asking for it keeps it from being forgotten."""
+        if tree not in self.verdicts:
+            return ()
+        self.verdicts[tree] = self.verdicts.pop(tree)
+        return tuple(self.verdicts[tree].values())
 
     def look_at_tasks(self) -> None:
         """Take a person's edits in before a pick, where tasks.json has changed since it was last looked at."""
@@ -203,11 +211,12 @@ class Night:
         """The next task for a loop: one whose account has to wait only where no other is ready."""
         if self.draining:
             return Idle.DONE
-        if waits := self._waiting_tasks(loop):
+        waits = self._waiting_tasks(loop)
+        if waits:
             choice = pick.pick(scene.scene(self, loop, waits), loop.name, loop.config.role)
             if isinstance(choice, Pick):
                 return choice
-        return pick.pick(scene.scene(self, loop), loop.name, loop.config.role)
+        return pick.pick(scene.scene(self, loop, waits=bool(waits)), loop.name, loop.config.role)
 
     def _waiting_tasks(self, loop: LoopState) -> set[str]:
         """Tasks whose turn it is on an account that ``loop`` can't use now."""

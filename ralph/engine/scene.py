@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from ralph.engine.night import Night
 
 
-def scene(night: Night, loop: LoopState, besides: Collection[str] = ()) -> Scene:
-    """The night as ``loop`` sees it; the tasks ``besides`` are left out."""
+def scene(night: Night, loop: LoopState, besides: Collection[str] = (), *, waits: bool = False) -> Scene:
+    """The night as ``loop`` sees it; the tasks ``besides`` are left out.
+
+    ``waits``: it would have to wait for an account itself, so that others that wait are no worse off than it is.
+    """
     tasks, states = night.current_tasks(), night.board.tasks
     others = [claim for claim in claims(night) if claim.loop != loop.name]
     taken = [t.id for t in tasks if t.files and conflicts(t, others, loop.name, night.tracked)]
@@ -32,7 +35,7 @@ def scene(night: Night, loop: LoopState, besides: Collection[str] = ()) -> Scene
         claimed=taken,
         parked=night.parked | set(besides) | set(halted) | {t.id for t in tasks if t.role in night.paused_roles},
         loops={other.name for other in active} | {loop.name},
-        busy={other.name for other in night.loops.values() if other.task},
+        busy={other.name for other in night.loops.values() if (other.task if waits else other.busy)},
     )
 
 

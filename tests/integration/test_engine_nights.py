@@ -12,10 +12,13 @@ import pytest
 from loops import git
 from nights import commit, forge_of, night_on, task
 
-from ralph.core.pick import Pick
+from ralph.core.pick import Idle, Pick
 from ralph.domain import GateResult, Verdict, Wait
 from ralph.engine import preflight
 from ralph.engine.executor import Link
+from ralph.engine.loop import account_ready, idle
+from ralph.engine.loop_state import LoopState
+from ralph.engine.night import Night
 from ralph.engine.occurrence import unfinished
 from ralph.engine.preflight import CheckResult, Preflight
 from ralph.engine.publish import Publisher
@@ -37,6 +40,45 @@ def test_a_waiting_account_does_not_hold_the_head_of_the_queue(git_repo: Path) -
         choice = night.pick(loop)
         assert isinstance(choice, Pick)
         assert choice.task.id == "first"  # nothing else is ready: it is worth waiting for
+
+
+def test_a_loop_that_waits_for_an_account_leaves_its_followers_to_others(git_repo: Path) -> None:
+    """The first loop holds what the task builds on, and can do nothing for hours."""
+    tables: dict[str, Any] = {"agents": TWO, "routes": {"implementer": ["sh"], "backend": ["other"]}}
+    rows = ({"id": "one"}, {"id": "next"}, {"id": "top", "role": "backend", "depends_on": ["one"]})
+    with night_on(git_repo, *rows, loops=2, **tables) as night:
+        first, second = night.loops.values()
+        commit(night, first, "one", one="1\n")
+        night.parked.add("next")
+
+        async def live() -> None:
+            assert night.pick(second) is Idle.DONE, "the loop that holds it is free"
+            night.accounts.hit(night.account("sh"), Wait(2e12, "usage limit"))
+            assert not await account_ready_at_once(night, first)
+            choice = night.pick(second)
+            assert isinstance(choice, Pick)
+            assert choice.merge == ("loop-1",)
+            night.accounts.hit(night.account("other"), Wait(2e12, "usage limit"))
+            assert night.pick(second) is Idle.DONE, "it would have to wait as well, and then the first can do it"
+            assert await goes_on(night, second), "there will be work once the account answers"
+
+        asyncio.run(live())
+
+
+async def account_ready_at_once(night: Night, loop: LoopState) -> bool:
+    asking = asyncio.create_task(account_ready(night, loop, "sh"))
+    await asyncio.sleep(0)
+    while loop.step != "waiting":
+        await asyncio.sleep(0.01)
+    await night.wake()
+    return await asking
+
+
+async def goes_on(night: Night, loop: LoopState) -> bool:
+    going = asyncio.create_task(idle(night, loop, Idle.DONE))
+    await asyncio.sleep(0.02)
+    await night.wake()
+    return await going
 
 
 def test_looking_for_a_waiting_account_makes_nobody_the_probe(git_repo: Path) -> None:
