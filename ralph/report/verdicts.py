@@ -11,6 +11,7 @@ from ralph.memory.ledger import Event
 from ralph.report import read
 from ralph.report.model import Failure, GateLine
 
+_COUNTED = ("collected", "passed", "failed", "skipped", "xfailed")
 _ASSERTION = re.compile(r"\bassert|error\b|exception\b|expected\b|panicked\b|mismatch", re.IGNORECASE)
 _PYTEST_MARGIN = re.compile(r"^E\s+")
 _RUST_PANIC = re.compile(r"^thread '.*' (?:\(\d+\) )?panicked at \S+:\d+:\d+:$")
@@ -92,4 +93,4 @@ def assertion(message: str) -> str:
 def _counts(value: Any) -> TestCounts | None:
     if not isinstance(value, dict):
         return None
-    return TestCounts(**{name: read.integer(value, name) for name in ("collected", "passed", "failed", "skipped")})
+    return TestCounts(**{name: read.integer(value, name) for name in _COUNTED})

@@ -23,7 +23,7 @@ _MAX_DEPTH = 64
 _MAX_CASES = 200_000
 _MAX_FAILURES = 200
 _LONGEST_NAME = 1_000
-_WORSE = {"passed": 0, "skipped": 1, "failed": 2}
+_WORSE = {"passed": 0, "xfailed": 1, "skipped": 2, "failed": 3}
 _GENERIC = re.compile(
     r"collection failure|collection skipped|failed on (?:setup|teardown) with|test (?:setup|teardown) failure"
 )
@@ -40,7 +40,7 @@ class Report:
     counts: TestCounts
     failures: tuple[TestFailure, ...] = ()
     outcomes: dict[str, str] = field(default_factory=dict)
-    """Per test id ``file::class::name`` (as far as the runner says so): passed, failed, skipped."""
+    """Per test id ``file::class::name`` (as far as the runner says so): passed, failed, skipped, xfailed."""
 
 
 def report_of(cases: Iterable[tuple[str, str, str]]) -> Report:
@@ -53,7 +53,9 @@ def report_of(cases: Iterable[tuple[str, str, str]]) -> Report:
         if outcome == "failed":
             messages.setdefault(identity, message)
     values = list(outcomes.values())
-    counts = TestCounts(len(values), values.count("passed"), values.count("failed"), values.count("skipped"))
+    expected = values.count("xfailed")
+    silent = values.count("skipped") + expected
+    counts = TestCounts(len(values), values.count("passed"), values.count("failed"), silent, expected)
     return Report(counts, tuple(TestFailure(*item) for item in list(messages.items())[:_MAX_FAILURES]), outcomes)
 
 
@@ -100,7 +102,15 @@ def _xml_cases(data: bytes, root: str) -> Iterator[tuple[str, str, str]]:
         if worst := next((result for result in results if isinstance(result, (Failure, Error))), None):
             yield identity, "failed", _message(worst)
         else:
-            yield identity, "skipped" if any(isinstance(result, Skipped) for result in results) else "passed", ""
+            yield identity, _silence(results), ""
+
+
+def _silence(results: Iterable[object]) -> str:
+    """Passed, unless the test was skipped, or failed as it was expected to (which pytest writes as a kind of skip)."""
+    skips = [result for result in results if isinstance(result, Skipped)]
+    if not skips:
+        return "passed"
+    return "xfailed" if any(skip.type == "pytest.xfail" for skip in skips) else "skipped"
 
 
 def _walk(top: ElementTree.Element) -> Iterator[tuple[tuple[str, ...], ElementTree.Element]]:

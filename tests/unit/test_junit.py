@@ -54,9 +54,9 @@ def test_pytest_ids_are_node_ids_and_the_worse_of_two_counts() -> None:
         "tests/test_a.py::TestC::test_x[1]": "passed",
         "tests/test_a.py::test_skip": "skipped",
         "tests/test_a.py::test_teardown": "failed",
-        "tests/test_a.py::test_xf": "skipped",
+        "tests/test_a.py::test_xf": "xfailed",
     }
-    assert report.counts == TestCounts(6, 1, 3, 2)
+    assert report.counts == TestCounts(6, 1, 3, 2, 1)
     messages = {failure.id: failure.message for failure in report.failures}
     assert messages["tests/test_a.py::TestC::test_x[a::b]"] == (
         "AssertionError: assert 'a::b' == 1\ntests/test_a.py:4: AssertionError"
