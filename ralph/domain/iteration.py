@@ -84,6 +84,8 @@ class IterationSpec:
     """Name of the ``[agents.*]`` table."""
     config: str
     """Path of the night's frozen configuration (TOML)."""
+    head_tree: str = ""
+    """Tree of ``head``, which the candidate is compared with."""
     tracked_by_base: dict[str, list[str]] = field(default_factory=dict)
     """Per gate name: test ids that are red on the base (only filled with allow_red_base)."""
     advisory_gates: tuple[str, ...] = ()

@@ -101,7 +101,7 @@ class Driver:
                 self._hold("snapshot", {"tree": message.tree})
                 self.flush()
                 point("snapshot")
-                link.tell(messages.Known(tuple(night.verdicts.get(message.tree, {}).values())))
+                link.tell(messages.Known(night.verdicts_of(message.tree), night.verdicts_of(self.spec.head_tree)))
             case messages.Judged():
                 self._judged(message)
             case messages.Done():

@@ -145,6 +145,8 @@ class Known:
     """Answer to Snapshot: verdicts that already exist for that tree and need not run again."""
 
     gates: tuple[GateResult, ...] = ()
+    base: tuple[GateResult, ...] = ()
+    """The same for the tree of the iteration's head."""
     type: Literal["known"] = "known"
 
 

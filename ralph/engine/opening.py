@@ -37,11 +37,11 @@ def begin(
 
     ``start`` is what ``heads`` said, ``who`` the agent's name and the worker.
     """
-    head, head_tree, merged = start
+    _, head_tree, _ = start
     agent, link = who
     scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
     with night.ledger.together():
-        spec = _spec(night, loop, task, (agent, link.tag), (head, merged), scopes)
+        spec = _spec(night, loop, task, (agent, link.tag), start, scopes)
         _began(night, loop, spec, head_tree)
         if link.ready:
             ready = {"pid": link.ready.pid, "create_time": link.ready.create_time, "boot_id": link.ready.boot_id}
@@ -53,13 +53,13 @@ def begin(
 def began_unstarted(night: Night, loop: LoopState, task: Task, agent: str) -> IterationSpec:
     """Write `began` for an iteration that can't start, because the heads it needs can't be had."""
     scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
-    spec = _spec(night, loop, task, (agent, ""), (loop.head, False), scopes)
+    spec = _spec(night, loop, task, (agent, ""), (loop.head, loop.head_tree, False), scopes)
     _began(night, loop, spec, loop.head_tree)
     return spec
 
 
 def _spec(
-    night: Night, loop: LoopState, task: Task, who: tuple[str, str], start: tuple[str, bool], scopes: Scopes
+    night: Night, loop: LoopState, task: Task, who: tuple[str, str], start: tuple[str, str, bool], scopes: Scopes
 ) -> IterationSpec:
     state = night.board.state(task.id)
     iteration = scopes.iteration.removeprefix("iteration ")
@@ -78,10 +78,11 @@ def _spec(
         mirror=str(night.layout.mirror),
         checkout=str(night.layout.repo),
         head=start[0],
+        head_tree=start[1],
         start_tree=start_tree,
         validate_only=state.paid and start_tree is not None,
         start_refused=state.refused and start_tree == state.kept_tree,
-        gate_base=start[1],
+        gate_base=start[2],
         agent=who[0],
         config=str(night.layout.frozen(night.id)),
         tracked_by_base=night.red_base,

@@ -210,7 +210,7 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
     tree = workspace.tree_of(spec.head)
     kept = keeper.folders(tree)
     paths = workspace.paths(spec.head)
-    gates = run_gates(bench, spec.task, tree, paths, kept)
+    gates = run_gates(bench, spec.task, tree, paths, kept, purpose="base")
     checks = _checks(bench, tasks, tree, kept)
     liveness = Liveness(Verdict.NOT_RUN, "no gate is green on the base")
     if any(gate.verdict is Verdict.PASSED for gate in gates):

@@ -12,7 +12,10 @@ _HELD = ("paused", "resumed", "parked", "task", "waiting", "halted", "night_ende
 
 def verdicts(night: Night) -> None:
     """What was executed on a tree is not executed again."""
-    for event in night.ledger.events(night=night.id, kinds=("gate",)):
+    for event in night.ledger.events(night=night.id, kinds=("preflight", "gate")):
+        if event.kind == "preflight":
+            night.remember(event.data["tree"], adapter(tuple[GateResult, ...]).validate_python(event.data["gates"]))
+            continue
         data = {key: value for key, value in event.data.items() if key != "tree"}
         night.remember(event.data["tree"], (adapter(GateResult).validate_python(data),))
 

@@ -194,6 +194,7 @@ def _judge_the_base(night: Night, found: preflight.Preflight) -> None:
     """Record what was found; a red base ends the night."""
     config = night.config
     night.record("preflight", found.as_data())
+    night.remember(found.tree, found.gates)
     for text in found.warnings():
         night.record("warning", {"text": text})
     red = found.red()
@@ -224,12 +225,13 @@ async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:
         loop = LoopState(table.name, table, workspace, head, workspace.tree_of(head), number)
         night.loops[table.name] = loop
         night.budget.ensure_loop(table.name)
+    unsent = {state.branch for state in night.board.tasks.values()} if resumed else going_on
+    await asyncio.to_thread(branches.settle_own, night, pulls, unsent)
     gone = {state.loop for state in night.board.tasks.values() if state.commit and state.loop} - set(night.loops)
     open_still = {name for name in sorted(gone) if await asyncio.to_thread(branches.is_open, night, pulls, name)}
     for id, state in night.board.tasks.items():
-        if state.commit and (
-            state.loop in gone - open_still or not state.loop or branches.in_base(night, state.commit)
-        ):
+        lost = state.loop in gone - open_still and not branches.has_its_own(state)
+        if state.commit and (lost or not state.loop or branches.in_base(night, state.commit)):
             night.landed.add(id)
     if resumed:
         recall.holds(night)

@@ -20,11 +20,25 @@ from ralph.domain import AgentResult, Cause, Change, GateResult, GuardResult, It
 from ralph.engine import preflight
 from ralph.engine.implement import implement
 from ralph.engine.jails import NOTES, Place
-from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import check_diff, red_merge, run_gates
+from ralph.engine.judge.assess import Case, assess
+from ralph.engine.judge.bench import Bench, Kept
+from ralph.engine.judge.gates import red_merge
 from ralph.engine.keep import Keeper, SetupFailed
 from ralph.engine.line import Line, LineClosed
-from ralph.engine.messages import AgentEnded, Broken, Check, Checked, Done, Down, Go, Judged, Ready, Snapshot, Step
+from ralph.engine.messages import (
+    AgentEnded,
+    Broken,
+    Check,
+    Checked,
+    Done,
+    Down,
+    Go,
+    Judged,
+    Known,
+    Ready,
+    Snapshot,
+    Step,
+)
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.alive import boot_id, create_time, lock_workspace, own_memory, set_worker_protection
@@ -97,11 +111,6 @@ class Found:
     gates: tuple[GateResult, ...] = ()
 
 
-def _why(guard: GuardResult) -> str:
-    first = guard.findings[0] if guard.findings else None
-    return f"guard {guard.name}: {first.path}: {first.message}" if first else f"guard {guard.name}"
-
-
 class Worker:
     """Runs the steps of one iteration and times each."""
 
@@ -163,9 +172,9 @@ class Worker:
         known = self.line.await_known()
         if early := self._early(agent, tree):
             return self._ended(*early, Found(agent, tree))
-        return self._validated(tree, agent, known.gates, kept)
+        return self._validated(tree, agent, known, kept)
 
-    def _folders(self, start: str | None) -> dict[str, Path]:
+    def _folders(self, start: str | None) -> Kept:
         """The kept folders of the tree that the agent starts from; of its head, where that tree breaks setup."""
         head_tree = self.workspace.tree_of(self.spec.head)
         try:
@@ -175,7 +184,7 @@ class Worker:
                 raise
             return self.keeper.folders(head_tree)
 
-    def _implement(self, kept: dict[str, Path]) -> AgentResult:
+    def _implement(self, kept: Kept) -> AgentResult:
         begun = monotonic()
         with self.step("implement", self.spec.agent):
             agent = self._redacted(implement(self, kept))
@@ -205,29 +214,27 @@ class Worker:
             return Outcome.NO_CHANGE, "the agent ended without a change"
         return None
 
-    def _validated(
-        self, tree: str, agent: AgentResult, known: tuple[GateResult, ...], kept: dict[str, Path]
-    ) -> IterationResult:
+    def _validated(self, tree: str, agent: AgentResult, known: Known, kept: Kept) -> IterationResult:
         head_tree = self.workspace.tree_of(self.spec.head)
         found = Found(agent, tree, tuple(self.workspace.changes(head_tree, tree)))
-        with self.step("guards"):
-            found.guards = check_diff(self.bench, self.spec.task, found.changes, tree)
-        blocked = next((guard for guard in found.guards if guard.verdict.blocks), None)
-        if blocked:
-            return self._ended(Outcome.REJECTED, _why(blocked), found)
-        with self.step("gates"):
-            if self.config.workspace.setup and self.keeper.key(tree) != self.keeper.key(head_tree):
-                try:
-                    kept = self.keeper.folders(tree)
-                except SetupFailed as failed:
-                    return self._ended(Outcome.REJECTED, failed.message, found)
-            paths = [change.path for change in found.changes]
-            found.gates = run_gates(self.bench, self.spec.task, tree, paths, kept, known)
+
+        def kept_of_candidate() -> Kept:
+            same = not self.config.workspace.setup or self.keeper.key(tree) == self.keeper.key(head_tree)
+            return kept if same else self.keeper.folders(tree)
+
+        spec = self.spec
+        case = Case(
+            spec.task, spec.head, head_tree, tree, found.changes, kept, kept_of_candidate, known.gates, known.base
+        )
+        try:
+            shown = assess(self.bench, case, self.step)
+        except SetupFailed as failed:
+            return self._ended(Outcome.REJECTED, failed.message, found)
+        found.guards, found.gates = shown.guards, shown.gates
         if self.line.stop:
             return self._ended(Outcome.STOPPED, self.line.stop.text, found)
-        red = next((gate for gate in found.gates if gate.blocks), None)
-        if red:
-            return self._ended(Outcome.REJECTED, f"gate {red.name}: {red.reason}", found)
+        if shown.blocked:
+            return self._ended(Outcome.REJECTED, shown.blocked, found)
         return self._ended(Outcome.COMMITTED, "all guards and gates passed", found)
 
     def _ended(self, outcome: Outcome, summary: str, found: Found | None = None) -> IterationResult:

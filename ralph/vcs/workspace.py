@@ -46,6 +46,11 @@ class Workspace(Store):
         return beside
 
     @property
+    def laid(self) -> str | None:
+        """The tree that was last laid here, as far as the index knows."""
+        return self._index().tree
+
+    @property
     def readable(self) -> tuple[Path, Path]:
         """Directories that the agent's own git needs to read: bind them read-only into its sandbox."""
         return self.mirror / "objects", self.objects

@@ -12,8 +12,9 @@ from ralph.config import Config, Gate
 from ralph.core import globs
 from ralph.domain import GateResult, Task, Verdict
 from ralph.verify import runners
+from ralph.verify.compare import BaseResult
 from ralph.verify.runners import Recognised, Runner
-from ralph.verify.verdict import BaseResult, judge
+from ralph.verify.verdict import judge
 
 __all__ = ["BaseResult", "PlannedGate", "batches", "caches_in", "command_of", "judge", "plan"]
 

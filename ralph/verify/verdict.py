@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +16,7 @@ from ralph.domain import Cause, Execution, GateResult, Grade, TestFailure, Verdi
 from ralph.host.process import Completed
 from ralph.verify import junit as junit_report
 from ralph.verify import summaries
+from ralph.verify.compare import BaseResult, compare, objections
 from ralph.verify.excerpt import excerpt
 from ralph.verify.junit import Report, ReportError
 from ralph.verify.runners import stopped_early
@@ -33,16 +34,6 @@ _CAUSES = {
     Cause.STOPPED: "it was told to stop",
     Cause.LIFELINE: "the daemon went away",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BaseResult:
-    """What is known of the same gate on the base, where a red base is allowed."""
-
-    red: frozenset[str] = frozenset()
-    """Ids of the tests that fail there."""
-    advisory: bool = False
-    """The gate is red there and named no tests: it can't tell whose fault a failure is."""
 
 
 class Ruling(NamedTuple):
@@ -75,6 +66,10 @@ def judge(
     """
     report, problem = _report(planned, junit, log_text, root)
     ruling = _not_run(planned, completed) or _ruling(planned, completed, report, problem, base, log_text)
+    comparison = compare(base, report.outcomes, _died(planned, report, log_text)) if base and report else None
+    if base and comparison and ruling.verdict is Verdict.PASSED:
+        said = objections(comparison, base.declared)
+        ruling = Ruling(Verdict.FAILED, "; ".join(said)) if said else ruling
     if wrote and ruling.verdict is Verdict.PASSED:
         more = f" and {len(wrote) - 1} more" if len(wrote) > 1 else ""
         ruling = Ruling(Verdict.FAILED, f"gate wrote {wrote[0]}{more}")
@@ -92,7 +87,13 @@ def judge(
         grade=ruling.grade,
         advisory=ruling.advisory,
         outcomes=report.outcomes if report else {},
+        comparison=comparison,
     )
+
+
+def _died(planned: PlannedGate, report: Report, log: str) -> bool:
+    """Whether a red run ended before all tests had their turn."""
+    return bool(report.counts.failed) and stopped_early(log, planned.words)
 
 
 def _report(planned: PlannedGate, junit: Path | None, log: str, root: str) -> tuple[Report | None, str]:

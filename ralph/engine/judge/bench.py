@@ -13,6 +13,8 @@ from ralph.engine.jails import Place
 from ralph.engine.keep import Keeper
 from ralph.host.process import Shim, Wake
 from ralph.vcs.workspace import Workspace
+from ralph.verify.compare import BaseResult
+from ralph.verify.gates import PlannedGate
 
 Kept = dict[str, Path]
 """Per kept folder its place on the host."""
@@ -34,6 +36,8 @@ class Bench:
     """Values that must never stand in a change."""
     told: Callable[[str, tuple[GuardResult, ...], tuple[GateResult, ...]], None]
     """Gets verdicts as they are reached: the tree they are about, guards, gates."""
+    base: Callable[[PlannedGate], BaseResult | None] = lambda _: None
+    """What is known of a gate on the base of the change; may run it there."""
     asides: dict[str, Bench] = field(default_factory=dict)
 
     def aside(self, name: str) -> Bench:
@@ -47,7 +51,9 @@ class Bench:
             place = replace(self.place, folder=name)
             workspace = self.workspace.aside(name)
             keeper = Keeper(place, self.shim, workspace)
-            self.asides[name] = replace(self, place=place, workspace=workspace, keeper=keeper, asides={})
+            self.asides[name] = replace(
+                self, place=place, workspace=workspace, keeper=keeper, asides={}, base=lambda _: None
+            )
         return self.asides[name]
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from ralph.domain import Change, Execution, GateResult, GuardResult, Task, Verdict
 from ralph.engine.desk import redact_file
-from ralph.engine.jails import INSIDE, Place, environment, gate_jail, search_path
+from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.judge.bench import Bench
 from ralph.host.files import delete_tree
 from ralph.host.process import Completed, Request
@@ -18,7 +19,7 @@ from ralph.verify import gates as rules
 from ralph.verify import guards as guard_rules
 from ralph.verify import reports
 from ralph.verify.excerpt import read_log
-from ralph.verify.gates import BaseResult, PlannedGate
+from ralph.verify.gates import PlannedGate
 from ralph.verify.runners import package_scripts
 
 BLOB_LIMIT = 20_000_000
@@ -85,7 +86,7 @@ def run_gates(
         fresh: list[GateResult] = []
         waiting: list[PlannedGate] = []
         for gate in batch:
-            taken = gate.settled or _same(before.get(gate.name), gate)
+            taken = gate.settled or _same(bench, before.get(gate.name), gate)
             if taken is None:
                 waiting.append(gate)
             else:
@@ -137,9 +138,12 @@ def run(
     return found
 
 
-def _same(known: GateResult | None, gate: PlannedGate) -> GateResult | None:
-    """The known verdict, where it is one of the very command: names of checks are the same in every task."""
-    return known if known and known.execution and known.execution.argv == said(gate) else None
+def _same(bench: Bench, known: GateResult | None, gate: PlannedGate) -> GateResult | None:
+    """The known verdict, where it is one of the very command beside the very base: checks of all tasks share names."""
+    if known is None or known.execution is None or known.execution.argv != said(gate):
+        return None
+    there = known.comparison.base_tree if known.comparison else ""
+    return known if there in ("", bench.place.spec.head_tree) else None
 
 
 def _forget_caches(place: Place, tree: str) -> None:
@@ -213,8 +217,8 @@ def environment_of(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[
         planned.gate.cwd,
         folders,
         repr(sorted({**config.workspace.env, **planned.gate.env}.items())),
-        str(place.checkout),
-        search_path(place),
+        os.environ.get("PATH", ""),
+        " ".join(config.workspace.keep),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -238,7 +242,7 @@ def _judge(bench: Bench, one: _Run, done: Completed, tree: str, kept: Mapping[st
         shown,
         report,
         tree,
-        _base(place, planned),
+        bench.base(planned),
         read_log(done.log),
         wrote,
         root=str(place.directory),
@@ -246,7 +250,7 @@ def _judge(bench: Bench, one: _Run, done: Completed, tree: str, kept: Mapping[st
         sandbox=place.sandbox.name,
         redactor=bench.redactor,
     )
-    if wrote:
+    if wrote or bench.workspace.laid != tree:
         lay(bench, tree, kept)
     return replace(result, execution=result.execution and _recorded(place, one, result.execution, report, wrote))
 
@@ -270,12 +274,6 @@ def _recorded(place: Place, one: _Run, execution: Execution, report: Path | None
 def said(planned: PlannedGate) -> tuple[str, ...]:
     """The command as the person wrote it: the walls around it are the same for all and stand in `sandbox`."""
     return ("/bin/sh", "-c", planned.gate.command) if planned.gate.shell else tuple(planned.words)
-
-
-def _base(place: Place, planned: PlannedGate) -> BaseResult | None:
-    red = place.spec.tracked_by_base.get(planned.name)
-    advisory = planned.name in place.spec.advisory_gates
-    return BaseResult(frozenset(red or ()), advisory) if red or advisory else None
 
 
 def _scripts(bench: Bench, tree: str) -> dict[str, str]:
