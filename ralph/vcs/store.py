@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from ralph.domain import Change
 from ralph.errors import GitError
-from ralph.vcs.git import FETCH, Git, failure, text, upload_pack
+from ralph.vcs.git import FETCH, ONE_BY_ONE, Git, failure, text, upload_pack
 from ralph.vcs.objects import RALPH, ZERO, Person, blob_id, commit_bytes, read_loose, tree_of, write_commit
 from ralph.vcs.reading import Reading
 from ralph.vcs.throwaway import ATTRIBUTES
@@ -196,6 +197,20 @@ class Store(Reading):
         """Store bytes as a blob and return its id. Writes an object, no refs."""
         found = read_loose(self.objects, name := blob_id(data), 0)
         return name if found else text(self.git.run("hash-object", "-w", "--stdin", input=data)).strip()
+
+    def compose(self, tree: str, paths: Mapping[str, tuple[str, str] | None]) -> str:
+        """The tree that ``tree`` becomes with other files at some paths: (mode, blob), or None for no file there.
+
+        Writes objects, no refs, and touches no work tree.
+        """
+        none = "0" * len(tree)
+        rows = [f"{entry[0]} {entry[1]}\t{path}\0" if entry else f"0 {none}\t{path}\0" for path, entry in paths.items()]
+        with tempfile.TemporaryDirectory(prefix="ralph-compose-") as folder:
+            git = Git(self.git_dir, Path(folder), Path(folder) / "index")
+            git.run("read-tree", tree)
+            data = "".join(rows).encode("utf-8", "surrogateescape")
+            git.run("update-index", "--replace", "-z", "--index-info", input=data)
+            return text(git.run("write-tree", env=ONE_BY_ONE)).strip()
 
     def _has(self, commit: str) -> bool:
         return self.git.status("cat-file", "-e", f"{commit}^{{commit}}")[0] == 0

@@ -118,6 +118,18 @@ def test_merges_without_a_work_tree(loop: Loop) -> None:
         loop.space.contains(ours, "1" * 40)
 
 
+def test_a_tree_is_composed_of_another_and_some_paths(loop: Loop) -> None:
+    space, base = loop.space, loop.space.tree_of(loop.base)
+    blob = space.write_blob(b"other\n")
+    composed = space.compose(base, {"a": ("100755", blob), "b": None, "c/d \u00e9": ("100644", blob)})
+    found = {(change.status, change.path, change.new_mode) for change in space.changes(base, composed)}
+    assert found == {("M", "a", "100755"), ("D", "b", "000000"), ("A", "c/d \u00e9", "100644")}
+    assert space.compose(base, {}) == base
+    below = space.compose(composed, {"c": ("100644", blob)})
+    assert [change.path for change in space.changes(composed, below)] == ["c", "c/d \u00e9"]
+    assert space.snapshot() == base, "the work tree is as it was"
+
+
 def test_a_commit_moves_from_loop_to_loop(loop: Loop, tmp_path: Path) -> None:
     other = make_loop(loop.repo, tmp_path / "state", "beta")
     commit = loop.commit(edit(loop, "a", "mine\n"))
