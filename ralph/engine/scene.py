@@ -9,6 +9,7 @@ from ralph.core import globs, pick
 from ralph.core.claims import Claim, conflicts
 from ralph.core.pick import Scene
 from ralph.core.retry import first_agent
+from ralph.domain import Status
 from ralph.engine.board import Earlier
 from ralph.engine.loop_state import LoopState
 
@@ -51,7 +52,7 @@ def held(night: Night) -> list[Claim]:
     found: list[Claim] = []
     for id, state in night.board.tasks.items():
         places = [(one.loop, one.paths) for one in state.earlier if _stands(night, one)]
-        if state.commit and id not in night.landed and state.loop in night.loops:
+        if state.commit and state.status is Status.COMPLETED and id not in night.landed and state.loop in night.loops:
             places.append((state.loop, state.paths))
         found += [Claim(loop, id, tuple(globs.literal(path) for path in paths)) for loop, paths in places]
     return found
