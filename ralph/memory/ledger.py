@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ralph.errors import LedgerError
-from ralph.memory.ledger_schema import SCHEMA, VERSION, VIEWS
+from ralph.memory.ledger_schema import DROP_VIEWS, SCHEMA, VERSION, VIEWS
 
 _COLUMNS = "seq, at, night, loop, task, iteration, kind, data"
 
@@ -62,7 +62,7 @@ class Ledger:
         if version > VERSION:
             raise LedgerError(f"{self.path} was written by a newer ralph (format {version})", "upgrade ralph")
         if version < VERSION and not read_only:
-            self._db.executescript(f"begin; {SCHEMA} {VIEWS} pragma user_version = {VERSION}; commit;")
+            self._db.executescript(f"begin; {SCHEMA} {DROP_VIEWS} {VIEWS} pragma user_version = {VERSION}; commit;")
         row = self._db.execute("select hash from events order by seq desc limit 1").fetchone()
         self._last_hash: str = row[0] if row else ""
 
@@ -127,6 +127,19 @@ class Ledger:
         for row in self._db.execute(sql, [*values, *filters]):
             seq, at, own_night, loop, task, own_iteration, kind, data = row
             yield Event(seq, at, own_night, loop, task, own_iteration, kind, json.loads(data))
+
+    def links(self, night: str) -> Iterator[tuple[Any, ...]]:
+        """A night's rows as stored: seq, the values that are hashed, the hash of the row before, the own hash."""
+        yield from self._db.execute(
+            f"select {_COLUMNS}, coalesce((select b.hash from events b where b.seq = e.seq - 1), ''), hash"
+            " from events e where night = ? order by seq",
+            (night,),
+        )
+
+    def hash_of(self, seq: int) -> str:
+        """The hash of one row, which stands for it and everything before it; empty where there is none."""
+        row = self._db.execute("select hash from events where seq = ?", (seq,)).fetchone()
+        return str(row[0]) if row else ""
 
     def last_night(self) -> str | None:
         """Id of the newest night, or None."""
