@@ -69,6 +69,8 @@ class Daemon:
         self.leaving = ""
         """Why the daemon goes away after the present night; empty: it stays."""
         self.safe_mode = False
+        self._taken: dict[str, str] = {}
+        """The environment it was started with."""
         self._turn = asyncio.Event()
         self._terms = 0
         self._preparing: asyncio.Task[Night] | None = None
@@ -77,8 +79,7 @@ class Daemon:
 
     async def run(self) -> int:
         """Live until the work is done or somebody says stop; returns the exit code."""
-        self.config: Config = load(self.layout.repo / "ralph.toml")
-        self.secrets = take_secrets(self.config)
+        self.read_policy()
         hide_environment()
         with ExitStack() as held:
             held.enter_context(lock_repository(self.layout))
@@ -108,6 +109,11 @@ class Daemon:
                 self.ledger.close()
             note_stop(self.layout)
             return code
+
+    def read_policy(self) -> None:
+        """Read ralph.toml and take the keys that it names. Raises RalphError, and leaves both as they were."""
+        self.config: Config = load(self.layout.repo / "ralph.toml")
+        self.secrets = take_secrets(self.config, self._taken)
 
     def _report_missing(self) -> None:
         """Write the reports a crash kept back; a folder that can't be written must not keep a night from starting."""

@@ -37,21 +37,21 @@ _KEPT_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SHELL", "TMPDIR",
 _KEPT_PREFIXES = ("LC_", "XDG_", "RALPH_", "SSL_", "REQUESTS_CA", "NOTIFY_SOCKET", "WATCHDOG_", "DBUS_", "GIT_SSH")
 
 
-def take_secrets(config: Config) -> dict[str, str]:
-    """Move what agents and the forge need out of the environment into memory, and drop the rest of it.
+def take_secrets(config: Config, taken: dict[str, str]) -> dict[str, str]:
+    """Move the environment but its harmless part into ``taken``, and return what agents, forge and notices need of it.
 
     The fork server and every child inherit what is left, so no key stands in any /proc/<pid>/environ but ours.
+    ``taken`` is this process's memory of it: a later night's policy may name a key that this one's does not.
     """
     wanted = {config.forge.token_env, "GH_TOKEN", *config.notify.env}
     for agent in config.agents.values():
         wanted.update(agents.secret_names(agent), agent.env)
-    found = {name: os.environ[name] for name in sorted(wanted) if os.environ.get(name)}
     for name in list(os.environ):
-        if name not in _KEPT_ENV and not name.startswith(_KEPT_PREFIXES):
-            del os.environ[name]
-    for name in found:
-        os.environ.pop(name, None)
-    return found
+        if name in _KEPT_ENV:
+            taken[name] = os.environ[name]
+        elif name in wanted or not name.startswith(_KEPT_PREFIXES):
+            taken[name] = os.environ.pop(name)
+    return {name: taken[name] for name in sorted(wanted) if taken.get(name)}
 
 
 async def stage(

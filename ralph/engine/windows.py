@@ -7,7 +7,6 @@ import logging
 from datetime import UTC, datetime
 
 from ralph import notify
-from ralph.config import load
 from ralph.core import window
 from ralph.engine import occurrence
 from ralph.engine.daemon import Daemon, NightCancelled
@@ -53,7 +52,7 @@ class Windows:
     def _reload(self) -> None:
         """Policy may change between nights; a broken file keeps the old one in force."""
         try:
-            self.daemon.config = load(self.daemon.layout.repo / "ralph.toml")
+            self.daemon.read_policy()
             self._trouble = ""
         except RalphError as error:
             if error.message != self._trouble:
