@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ralph.domain import Status, Task
@@ -49,6 +49,8 @@ class Pick:
     task: Task
     merge: tuple[str, ...] = ()
     """Loops whose commits have to be merged in first, in order of the dependencies."""
+    why: str = field(default="", compare=False)
+    """Why this one, in a few words for the record."""
 
 
 def blocked_by(task: Task, tasks: Mapping[str, Task]) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ def pick(scene: Scene, loop: str, role: str = "") -> Pick | Idle:
     """
     by_id = {task.id: task for task in scene.tasks}
     best: tuple[tuple[int, int, int], Pick] | None = None
-    hope = False
+    hope, ready = False, 0
     for place, task in enumerate(scene.tasks):
         if not _open(task, scene) or (role and task.role != role):
             continue
@@ -75,12 +77,27 @@ def pick(scene: Scene, loop: str, role: str = "") -> Pick | Idle:
         if found is None:
             hope = hope or bool(set(scene.busy) - {loop})
             continue
+        ready += 1
         rank = (1 if found.merge else 0, task.priority, place)
         if best is None or rank < best[0]:
             best = (rank, found)
     if best:
-        return best[1]
+        return replace(best[1], why=_why(best[1], scene, loop, ready))
     return Idle.WAIT if hope or (set(scene.running) and set(scene.busy) - {loop}) else Idle.DONE
+
+
+def _why(found: Pick, scene: Scene, loop: str, ready: int) -> str:
+    task = found.task
+    said = [f"priority {task.priority}", f"first of {ready} ready" if ready > 1 else "the only one ready"]
+    if scene.pinned.get(task.id) == loop:
+        said.append("was sent to this loop after a conflict")
+    elif scene.kept.get(task.id) == loop:
+        said.append("this loop has its earlier work")
+    if task.depends_on and not found.merge:
+        said.append(f"{', '.join(task.depends_on[:5])} done and here")
+    if found.merge:
+        said.append(f"no better loop is free; merges {', '.join(found.merge)}")
+    return "; ".join(said)
 
 
 def _open(task: Task, scene: Scene) -> bool:

@@ -13,11 +13,13 @@ from ralph.domain import Status, Task
 from ralph.engine import blocked
 from ralph.engine.faults import point
 from ralph.engine.night import Night
-from ralph.errors import DONE, NEEDS_PERSON
+from ralph.errors import DONE, NEEDS_PERSON, RalphError
 from ralph.host.files import delete_tree
 from ralph.host.paths import Layout
+from ralph.memory import ledger_export
 from ralph.memory.ledger import Ledger
 from ralph.notify.base import Notice
+from ralph.vcs import ledger_ref
 
 _DELIVERY = ("delivered", "delivery_failed")
 
@@ -41,6 +43,8 @@ async def finish(night: Night, resumable: bool = False) -> int:
     path = report_of(night.layout, night.ledger, night.id)
     night.record("reported", {"path": str(path)})
     point("reported")
+    record = Record(night.layout, night.ledger, night.id)
+    record.told(await asyncio.to_thread(record.stored))
     done, total = counts[Status.COMPLETED], sum(counts.values())
     title = f"ralph: {done} of {total} tasks completed"
     notice = Notice("night_finished", title, f"{title}. {reason}. Read {path}")
@@ -73,11 +77,17 @@ def _needs_person(night: Night, counts: dict[str, int]) -> bool:
 
 
 def report_missing(where: Layout, ledger: Ledger) -> None:
-    """Write the last night's report where a crash came between its end and its report."""
-    night = ledger.last_night()
-    kinds = [event.kind for event in ledger.events(night=night or "", kinds=("night_ended", "reported"))]
-    if night and kinds[-1:] == ["night_ended"]:
+    """Write the last night's report and record where a crash came between its end and them."""
+    night = ledger.last_night() or ""
+    kinds = [event.kind for event in ledger.events(night=night, kinds=("night_ended", "reported", "exported"))]
+    if not night or "night_ended" not in kinds:
+        return
+    since = kinds[len(kinds) - kinds[::-1].index("night_ended") :]
+    if "reported" not in since:
         ledger.append("reported", {"path": str(report_of(where, ledger, night))}, night=night)
+    if "exported" not in since:
+        record = Record(where, ledger, night)
+        record.told(record.stored())
 
 
 def report_of(where: Layout, ledger: Ledger, night: str) -> Path:
@@ -85,6 +95,31 @@ def report_of(where: Layout, ledger: Ledger, night: str) -> Path:
     found = report.collect(ledger, night)
     path, _ = report.write(where.repo / "progress", found)
     return path
+
+
+class Record:
+    """The night's events as they stand, to be committed to refs/ralph/ledger of the user's repository."""
+
+    def __init__(self, where: Layout, ledger: Ledger, night: str) -> None:
+        self.where, self.ledger, self.night = where, ledger, night
+        self.rows = list(ledger_export.lines(ledger, night))
+
+    def stored(self) -> str | RalphError:
+        """The commit, or what kept the events from being committed."""
+        date = int(datetime.fromisoformat(self.rows[-1].at).timestamp())
+        try:
+            return ledger_ref.store(self.where.repo, f"{self.night}.jsonl", ledger_export.write(self.rows), date)
+        except RalphError as error:
+            return error
+
+    def told(self, outcome: str | RalphError) -> None:
+        """Write down where the events are, in the thread that owns the ledger."""
+        if isinstance(outcome, RalphError):
+            text = f"the night's record is not in {ledger_ref.REF}: {outcome}"
+            self.ledger.append("warning", {"text": text}, night=self.night)
+        else:
+            data = {"ref": ledger_ref.REF, "commit": outcome, "events": len(self.rows)}
+            self.ledger.append("exported", data, night=self.night)
 
 
 def prune(where: Layout, config: Config) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ralph.errors import LedgerError
@@ -39,7 +39,7 @@ def lines(ledger: Ledger, night: str) -> Iterator[Line]:
         yield Line(*row)
 
 
-def write(found: Iterator[Line]) -> str:
+def write(found: Iterable[Line]) -> str:
     """JSON lines; the same events always give the same text."""
     rows = ({"seq": line.seq, **dict(zip(COLUMNS, line.values, strict=True))} | _links(line) for line in found)
     return "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows)
