@@ -37,7 +37,7 @@ async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ende
     if night.stopping:
         await link.close()
         return None
-    spec, scopes = opening.begin(night, loop, pick.task, start, (agent, link))
+    spec, scopes = opening.begin(night, loop, pick.task, start, (agent, link), pick.why)
     point("began")
     driver = Driver(night, loop, spec, scopes)
     result = await driver.run(link)

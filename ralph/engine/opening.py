@@ -31,18 +31,18 @@ class Conflict(RalphError):
 
 
 def begin(
-    night: Night, loop: LoopState, task: Task, start: tuple[str, str, bool], who: tuple[str, Link]
+    night: Night, loop: LoopState, task: Task, start: tuple[str, str, bool], who: tuple[str, Link], why: str = ""
 ) -> tuple[IterationSpec, Scopes]:
     """Fix everything about the iteration and write `began` and `worker`, before the worker is told anything.
 
-    ``start`` is what ``heads`` said, ``who`` the agent's name and the worker.
+    ``start`` is what ``heads`` said, ``who`` the agent's name and the worker, ``why`` the reason of the pick.
     """
     _, head_tree, _ = start
     agent, link = who
     scopes = night.budget.scopes(next_id(night, loop), task, loop.name)
     with night.ledger.together():
         spec = _spec(night, loop, task, (agent, link.tag), start, scopes)
-        _began(night, loop, spec, head_tree)
+        _began(night, loop, spec, head_tree, why)
         if link.ready:
             ready = {"pid": link.ready.pid, "create_time": link.ready.create_time, "boot_id": link.ready.boot_id}
             night.record("worker", ready, loop=loop.name, task=task.id, iteration=spec.iteration)
@@ -118,14 +118,17 @@ def _carried(night: Night, loop: LoopState, task: Task, head: str) -> str | None
     return tree
 
 
-def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str) -> None:
+def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str, why: str = "") -> None:
     began = {
         "title": spec.task.title,
+        "why": why,
         "attempt": spec.attempt,
         "agent": spec.agent,
         "role": spec.task.role,
         "kind": spec.task.kind.value,
         "depends_on": list(spec.task.depends_on),
+        "allow": list(spec.task.allow),
+        "checks": list(spec.task.checks),
         "head": spec.head,
         "head_tree": head_tree,
         "start_tree": spec.start_tree,
