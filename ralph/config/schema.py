@@ -29,6 +29,8 @@ class Night(Table):
     """Start although gates are red on the base; then only newly failing tests block."""
     grace_minutes: Cap = 15
     """How long running iterations may go on after `stop`."""
+    train_minutes: Cap = 30
+    """Time box at the end of the night in which all branches are merged and gated together; 0: they are not."""
 
 
 class Loop(Table):
