@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from ralph.agents import pricing
+from ralph.agents import pricing, review
 from ralph.agents.accounts import Kind, Trouble, classify, paused
 from ralph.agents.api_answer import Answer
 from ralph.agents.api_call import CallFailed, call, client
 from ralph.agents.api_history import History
-from ralph.agents.api_tools import TOOLS, Tools
+from ralph.agents.api_tools import REVIEW_TOOLS, TOOLS, Tools
 from ralph.agents.base import Desk, Job
+from ralph.agents.program import said_bytes
 from ralph.agents.transcript import Transcript
 from ralph.domain import AgentResult, Cause, Usage, Wait
 
@@ -23,7 +25,6 @@ MIN_TOKENS = 1024
 """A call that may say less than this is not worth its input."""
 CACHED_SECONDS = 270.0
 """So long after a call its prompt is still in the provider's cache (5 minutes, less a margin)."""
-SAID = 4000
 TICK = 1.0
 MAX_CALLS = 32
 MAX_CUT = 4
@@ -52,11 +53,11 @@ class Session:
         self._desk = desk
         self._redact = agent.redact(job)
         self._options = agent.options()
-        self._tools = Tools(desk, job.env)
-        self._history = History(job.system, TOOLS, job.prompt)
+        self._tools = Tools(desk, job.env, writes=job.review is None)
+        self._history = History(job.system, REVIEW_TOOLS if job.review else TOOLS, job.prompt)
         self._transcript = Transcript(job.run_dir / "transcript.jsonl", self._redact)
         self._used = Usage()
-        self._said = ""
+        self._said = self._handed_in = ""
         self._turn = 0
         self._called = 0.0
         self._row = {"max_tokens": 0, "pause_turn": 0}
@@ -242,7 +243,7 @@ class Session:
     async def _went_on(self, answer: Answer) -> bool:
         """Carry out what the answer asks for; False where the model is done. Raises Ended."""
         self._turn += 1
-        self._said = answer.text[-SAID:] or self._said
+        self._said = answer.text[-said_bytes(self._job) :] or self._said
         reason = answer.stop_reason
         for name in self._row:
             self._row[name] = self._row[name] + 1 if name == reason else 0
@@ -261,7 +262,11 @@ class Session:
             self._history.say([*results, {"type": "text", "text": NUDGE[reason]}])
             return True
         if answer.calls:
-            self._history.say(await self._results(answer))
+            results = await self._results(answer)
+            if self._handed_in:
+                self._said = self._handed_in
+                return False
+            self._history.say(results)
             return True
         return reason == "pause_turn"
 
@@ -272,10 +277,19 @@ class Session:
                 text, failed = f"not run: more than {MAX_CALLS} calls at once", True
             elif (raw := answer.broken.get(one["id"])) is not None:
                 text, failed = f"not run: the arguments are no JSON object: {raw}", True
+            elif self._job.review and one["name"] == review.TOOL:
+                text, failed = self._hand_in(one["input"])
             else:
                 text, failed = await self._tools.call(one["name"], one["input"])
             results.append(_result(one, text, failed))
         return results
+
+    def _hand_in(self, given: object) -> tuple[str, bool]:
+        """Take a review in; one that can't be read goes back to the model."""
+        problem = review.checked(given, "")[1]
+        if not problem:
+            self._handed_in = json.dumps(given, ensure_ascii=False)
+        return problem or "handed in", bool(problem)
 
 
 def _result(call: dict[str, Any], text: str, failed: bool) -> dict[str, Any]:

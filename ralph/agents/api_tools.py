@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ralph.agents import review
 from ralph.agents.base import Desk, ToolProcess
 from ralph.agents.toolhost import BASH_SECONDS, FILE_SECONDS, MAX_SECONDS
 from ralph.domain import Cause
@@ -34,9 +35,9 @@ def _own(name: str, description: str, fields: Mapping[str, str]) -> dict[str, An
     }
 
 
-TOOLS: tuple[dict[str, Any], ...] = (
-    {"type": "bash_20250124", "name": "bash"},
-    {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"},
+BASH = {"type": "bash_20250124", "name": "bash"}
+EDITOR = "str_replace_based_edit_tool"
+SEEING: tuple[dict[str, Any], ...] = (
     _own(
         "list_files",
         "List the files below a directory of the work tree, without those that .gitignore names.",
@@ -52,14 +53,29 @@ TOOLS: tuple[dict[str, Any], ...] = (
         },
     ),
 )
+TOOLS: tuple[dict[str, Any], ...] = (BASH, {"type": "text_editor_20250728", "name": EDITOR}, *SEEING)
+VIEW = "view_file"
+REVIEW_TOOLS: tuple[dict[str, Any], ...] = (
+    BASH,
+    _own(VIEW, "Read a file of the work tree, or list a directory.", {"path": "path, relative to the work tree"}),
+    *SEEING,
+    {
+        "name": review.TOOL,
+        "description": "Hand in the review. It ends your work; call it once, alone, when you know what you think.",
+        "strict": True,
+        "input_schema": review.SCHEMA,
+    },
+)
+"""Of a job in which nothing is to be written: there is no editor."""
 
 
 class Tools:
     """The tool host's client: one request at a time, started when first needed and again after it broke."""
 
-    def __init__(self, desk: Desk, env: Mapping[str, str]) -> None:
+    def __init__(self, desk: Desk, env: Mapping[str, str], writes: bool = True) -> None:
         self._desk = desk
         self._env = env
+        self._writes = writes
         self._process: ToolProcess | None = None
         self._buffer = bytearray()
         self._starts = 0
@@ -67,6 +83,11 @@ class Tools:
 
     async def call(self, name: str, given: object) -> tuple[str, bool]:
         """Carry out one tool call; (text, whether it is an error). Nothing that a tool does raises."""
+        if not self._writes:
+            if name == EDITOR:
+                return "not run: nothing is written in a review", True
+            if name == VIEW and isinstance(given, Mapping):
+                name, given = EDITOR, {"command": "view", "path": given.get("path")}
         self._number += 1
         line = json.dumps({"id": self._number, "tool": name, "input": given}).encode() + b"\n"
         try:

@@ -36,6 +36,9 @@ class Job:
     """Counted tokens left; 0 = no cap."""
     usage_file: Path | None = None
     """Where the file that RALPH_USAGE_FILE names lies on the host."""
+    review: Path | None = None
+    """The job is a review: nothing is to be written, and ``AgentResult.said`` is what is handed in. A program that
+    is told of RALPH_REVIEW_FILE hands it in there; this is where that file lies on the host."""
 
 
 @dataclass(frozen=True, slots=True)

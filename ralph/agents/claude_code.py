@@ -21,6 +21,7 @@ from ralph.agents.program import (
     full_prompt,
     own_files,
     resolved,
+    said_bytes,
     utc_now,
 )
 from ralph.agents.waits import clamp, from_rate_limit_event, from_tail, from_text, shortly
@@ -32,6 +33,8 @@ Price = Callable[[str, Usage | Mapping[str, Any]], float | None]
 """US dollars for the tokens of one call of a model; None where the price is unknown."""
 
 TOOLS = "Bash,Edit,Write,Read,Glob,Grep"
+READING = "Bash,Read,Glob,Grep"
+WRITING = "Edit,MultiEdit,Write,NotebookEdit"
 LONG_RETRY = 300.0
 """Seconds; a CLI that wants to sleep longer than this is ended, and the account waits instead."""
 _OPTIONS = (
@@ -39,11 +42,10 @@ _OPTIONS = (
     "--output-format", "stream-json",
     "--verbose",
     "--include-partial-messages",
-    "--permission-mode", "acceptEdits",
-    "--allowedTools", TOOLS,
-    "--no-session-persistence",
-    "--setting-sources", "",
 )  # fmt: skip
+_WORK = ("--permission-mode", "acceptEdits", "--allowedTools", TOOLS)
+_REVIEW = ("--permission-mode", "default", "--allowedTools", READING, "--disallowedTools", WRITING)
+_ALONE = ("--no-session-persistence", "--setting-sources", "")
 _ENV = {
     "CLAUDE_CODE_MAX_RETRIES": "2",
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -81,14 +83,15 @@ class ClaudeCode:
             on_line=meter.on_line,
         )
         meter.finish()
-        result = judge(meter.reader, completed, error_output(job), self._clock())
+        result = judge(meter.reader, completed, error_output(job), self._clock(), said_bytes(job))
         if meter.long_retry:
             result = replace(result, cause=None, error=None, wait=_long_wait(meter.long_retry, self._clock()))
         return replace(result, usage=meter.usage)
 
     def _argv(self, job: Job) -> list[str]:
         own = self._settings
-        argv = [*(resolved(own.command, self._root, job) or ["claude"]), *_OPTIONS]
+        may = _REVIEW if job.review else _WORK
+        argv = [*(resolved(own.command, self._root, job) or ["claude"]), *_OPTIONS, *may, *_ALONE]
         argv += ["--model", own.model] if own.model else []
         argv += ["--effort", own.effort] if own.effort else []
         return [*argv, *own.args]
@@ -147,11 +150,11 @@ class _Meter:
         self._desk.spent(usage, model)
 
 
-def judge(reader: Reader, completed: Completed, errors: str, now: datetime) -> AgentResult:
+def judge(reader: Reader, completed: Completed, errors: str, now: datetime, most: int = SAID_BYTES) -> AgentResult:
     """Say what a run came to. ``is_error`` of the last result decides, never its subtype or the exit code."""
     ending = reader.ending
     said = (ending.text if ending and ending.text else reader.said) or errors.strip()
-    result = AgentResult(exit_code=completed.exit_code, said=said[-SAID_BYTES:])
+    result = AgentResult(exit_code=completed.exit_code, said=said[-most:])
     if completed.cause:
         return replace(result, cause=completed.cause)
     if ending is None:

@@ -21,6 +21,7 @@ from ralph.agents.program import (
     resolved,
     utc_now,
 )
+from ralph.agents.review import ANSWER_BYTES
 from ralph.agents.waits import QUIET_LINES, from_tail
 from ralph.domain import AgentResult, Cause, Usage, Wait
 from ralph.errors import RalphError
@@ -106,6 +107,8 @@ class CommandAgent:
             metered=False,
             said="\n".join(filter(None, [tail.text()[-SAID_BYTES:], note])),
         )
+        if job.review:
+            result = replace(result, said=handed_in(job.review))
         if completed.cause in (None, Cause.STALL, Cause.TIMEOUT):
             wait = self._wait(job, completed, tail)
             if wait:
@@ -126,6 +129,14 @@ class CommandAgent:
             return None
         now = self._clock()
         return from_tail(tail.text(), code, now) or from_tail(error_output(job), code, now)
+
+
+def handed_in(path: Path) -> str:
+    """What the program wrote to RALPH_REVIEW_FILE; empty where that is nothing readable."""
+    try:
+        return read_regular(path, ANSWER_BYTES).decode("utf-8", "replace")
+    except RalphError:
+        return ""
 
 
 def reported_usage(path: Path | None) -> tuple[Usage, str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ralph.agents.base import Job
+from ralph.agents.review import ANSWER_BYTES
 from ralph.core.inert import line
 from ralph.host.process import Completed
 
@@ -30,6 +31,11 @@ def utc_now() -> datetime:
 def boxed(job: Job) -> bool:
     """Whether the agent runs inside a sandbox."""
     return job.prompt_file.parent != job.run_dir
+
+
+def said_bytes(job: Job) -> int:
+    """How much of an agent's last words is kept."""
+    return ANSWER_BYTES if job.review else SAID_BYTES
 
 
 def own_files(command: Sequence[str], root: Path) -> list[Path]:

@@ -2,7 +2,9 @@
 
 The script is JSON: per task id a list of attempts, the last one repeats; ``default`` is for every other task::
 
-    {"tasks": {"greet": [ATTEMPT, ATTEMPT]}, "default": [ATTEMPT]}
+    {"tasks": {"greet": [ATTEMPT, ATTEMPT]}, "reviews": {"greet": [ATTEMPT]}, "default": [ATTEMPT]}
+
+``reviews`` is what it does as the reviewer of a task's attempts; what it ``said`` is the review.
 
 An attempt with nothing in it changes nothing. What it does happens inside the sandbox, in the order of the fields of
 ``Attempt``: files are written, files deleted, commands run; the first command that fails does not end it.
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from ralph import config
 from ralph.agents import pricing
 from ralph.agents.base import Desk, Job
-from ralph.agents.program import SAID_BYTES, Clock, utc_now
+from ralph.agents.program import Clock, said_bytes, utc_now
 from ralph.core import marks
 from ralph.domain import AgentResult, Cause, Usage, Wait
 from ralph.errors import ConfigError
@@ -96,6 +98,7 @@ class Script(_Part):
     """The whole file."""
 
     tasks: dict[str, list[Attempt]] = {}
+    reviews: dict[str, list[Attempt]] = {}
     default: list[Attempt] = []
 
     @classmethod
@@ -109,9 +112,9 @@ class Script(_Part):
             hint = "the format stands at the top of ralph/agents/scripted.py"
             raise ConfigError(f"{path}: {place}: {first['msg']}", hint) from None
 
-    def attempt(self, task: str, number: int) -> Attempt:
-        """What to do in the ``number``-th attempt (from 1) on a task."""
-        attempts = self.tasks.get(task, self.default)
+    def attempt(self, task: str, number: int, review: bool = False) -> Attempt:
+        """What to do in the ``number``-th attempt (from 1) on a task, or as its reviewer."""
+        attempts = (self.reviews if review else self.tasks).get(task, self.default)
         return attempts[min(number, len(attempts)) - 1] if attempts else Attempt()
 
 
@@ -135,7 +138,7 @@ class ScriptedAgent:
 
     def run(self, job: Job, desk: Desk) -> AgentResult:
         """Play the attempt that the prompt is about. Raises ConfigError for a script that can't be read."""
-        attempt = Script.load(self._path).attempt(job.task_id, marks.attempt_of(job.prompt))
+        attempt = Script.load(self._path).attempt(job.task_id, marks.attempt_of(job.prompt), job.review is not None)
         result = AgentResult()
         for number, tokens in enumerate(attempt.usage or [Tokens()]):
             usage = self._usage(attempt, tokens)
@@ -157,7 +160,8 @@ class ScriptedAgent:
         error = attempt.error
         if done.cause is None and done.exit_code != attempt.exit_code:
             error = f"the script could not be played: {done.error or f'exit code {done.exit_code}'}"
-        return AgentResult(done.exit_code, error, done.cause, self._wait(attempt.wait), said=attempt.said[-SAID_BYTES:])
+        said = attempt.said[-said_bytes(job) :]
+        return AgentResult(done.exit_code, error, done.cause, self._wait(attempt.wait), said=said)
 
     def _wait(self, pause: Pause | None) -> Wait | None:
         if pause is None:

@@ -4,12 +4,13 @@ A script is an object (or a Python file that sets ``SCRIPT`` to one)::
 
     {"models": ["claude-sonnet-5-5"],
      "tasks": {"greet": [[TURN, TURN], [TURN]]},
+     "reviews": {"greet": [[TURN]]},
      "scenarios": {"busy": [[TURN]]},
      "default": [[TURN]]}
 
-``tasks`` maps a task id to its attempts, an attempt is a list of turns, the last attempt repeats. ``scenarios`` is the
-same for requests below the path ``/s/<name>``. ``default`` answers whatever matches nothing. After the last turn
-the model says that it is done.
+``tasks`` maps a task id to its attempts, an attempt is a list of turns, the last attempt repeats. ``reviews`` is the
+same for prompts that ask for a review of a task's attempt, ``scenarios`` for requests below the path ``/s/<name>``.
+``default`` answers whatever matches nothing. After the last turn the model says that it is done.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Script(_Part):
 
     models: list[str] = ["claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-5-5"]
     tasks: dict[str, Attempts] = {}
+    reviews: dict[str, Attempts] = {}
     scenarios: dict[str, Attempts] = {}
     default: Attempts = []
 
@@ -150,6 +152,7 @@ class Script(_Part):
             return scenario, self.scenarios[scenario]
         if scenario in self.tasks:
             return scenario, self.tasks[scenario]
-        if task := marks.task_of(prompt, self.tasks):
-            return task, self.tasks[task]
+        known = self.reviews if marks.is_review(prompt) else self.tasks
+        if task := marks.task_of(prompt, known):
+            return task, known[task]
         return "default", self.default
