@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -24,6 +24,8 @@ from pydantic import ValidationError
 from ralph.engine.messages import MAX_LINE, Broken, Done, Down, Ready, Up, decode_up, encode_down
 
 PRELOAD = "ralph.engine.preload"
+READY_SECONDS = 120
+"""Until a worker that was started has to have said so; a cold machine takes a few of them."""
 _WRITE_HIGH = 4 * 1024 * 1024
 
 
@@ -66,6 +68,17 @@ class Link:
             self.kill()
             return Broken("the worker sent something that is no message", str(error)[:500])
         return message
+
+    async def greet(self, seconds: float = READY_SECONDS) -> Ready | None:
+        """Wait for the worker's first word; None where it is another one, or none in time: such a worker is killed."""
+        try:
+            hello = await asyncio.wait_for(self.hear(), seconds)
+        except TimeoutError:
+            hello = None
+        self.ready = hello if isinstance(hello, Ready) else None
+        if self.ready is None:
+            self.kill()
+        return self.ready
 
     def kill(self) -> None:
         """SIGKILL the worker; its shim sees that and sweeps everything the worker had started."""
@@ -128,16 +141,13 @@ class ForkedExecutor:
     async def start(self, config: str = "") -> Link:
         from ralph.engine.worker import main
 
-        ours, theirs = socket.socketpair()
-        alive_reader, alive_writer = os.pipe()
         tag = secrets.token_hex(16)
-        process = self._context.Process(
-            target=main, args=(_Handed(theirs.fileno()), _Handed(alive_reader), tag, config)
-        )
-        process.start()
-        theirs.close()
-        os.close(alive_reader)
-        return await _link(ours, alive_writer, process.pid or 0, process, tag)
+        with _Ends() as ends:
+            process = self._context.Process(
+                target=main, args=(_Handed(ends.theirs.fileno()), _Handed(ends.alive), tag, config)
+            )
+            process.start()
+            return await ends.link(process.pid or 0, process, tag)
 
     async def close(self) -> None:
         """Kill the fork server, and by their parent-death signal its workers: it would wait for them to end."""
@@ -158,21 +168,50 @@ class SpawnedExecutor:
         self._started: list[subprocess.Popen[bytes]] = []
 
     async def start(self, config: str = "") -> Link:
-        ours, theirs = socket.socketpair()
-        alive_reader, alive_writer = os.pipe()
-        fds, tag = (theirs.fileno(), alive_reader), secrets.token_hex(16)
-        argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1]), tag, config]
-        process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL)
-        self._started = [started for started in self._started if started.poll() is None] + [process]
-        theirs.close()
-        os.close(alive_reader)
-        return await _link(ours, alive_writer, process.pid, process, tag)
+        tag = secrets.token_hex(16)
+        with _Ends() as ends:
+            fds = (ends.theirs.fileno(), ends.alive)
+            argv = [sys.executable, "-m", "ralph.engine.worker", str(fds[0]), str(fds[1]), tag, config]
+            process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL)
+            self._started = [started for started in self._started if started.poll() is None] + [process]
+            return await ends.link(process.pid, process, tag)
 
     async def close(self) -> None:
         """Kill the workers that still run."""
         for process in self._started:
             process.kill()
             process.wait()
+
+
+class _Ends:
+    """Both ends of the line and of the lifeline; what no link has taken over by the end of the block is closed."""
+
+    def __enter__(self) -> _Ends:
+        self._open = ExitStack()
+        self.ours, self.theirs = socket.socketpair()
+        self._open.callback(self.ours.close)
+        self._open.callback(self.theirs.close)
+        self.alive, self.lifeline = os.pipe()
+        self._open.callback(os.close, self.alive)
+        self._kept = ExitStack()
+        self._kept.callback(os.close, self.lifeline)
+        return self
+
+    async def link(self, pid: int, handle: Any, tag: str) -> Link:
+        """The daemon's end, from now on the caller's to close."""
+        pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        if pidfd >= 0:
+            self._kept.callback(os.close, pidfd)
+        ours = self.ours.dup()  # the transport closes its own
+        self._kept.callback(ours.close)
+        ours.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
+        self._kept.pop_all()
+        return Link(pid, reader, writer, self.lifeline, pidfd, handle, tag)
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        self._kept.close()
 
 
 class _Handed:
@@ -194,13 +233,6 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 def _received(handed: Any) -> int:
     return int(handed.detach())
-
-
-async def _link(ours: socket.socket, lifeline: int, pid: int, handle: Any, tag: str) -> Link:
-    ours.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
-    pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-    return Link(pid, reader, writer, lifeline, pidfd, handle, tag)
 
 
 def _pidfd_kill(pidfd: int) -> None:

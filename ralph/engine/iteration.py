@@ -33,7 +33,10 @@ async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ende
         return unstarted(night, loop, pick.task, agent, Outcome.CONFLICT, conflict)
     except GitError as error:
         return unstarted(night, loop, pick.task, agent, Outcome.INFRASTRUCTURE, error)
-    link = await opening.take_worker(night, loop)
+    try:
+        link = await opening.take_worker(night, loop)
+    except opening.NoWorker as error:
+        return unstarted(night, loop, pick.task, agent, Outcome.INFRASTRUCTURE, error)
     if night.stopping:
         await link.close()
         return None

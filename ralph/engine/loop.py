@@ -9,6 +9,7 @@ from ralph.core.pick import Idle, Pick
 from ralph.engine.iteration import iterate
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
+from ralph.engine.opening import spare_worker
 from ralph.engine.settle import Ended, night_hit
 from ralph.errors import RalphError
 from ralph.host.files import free_bytes
@@ -144,8 +145,6 @@ async def leave(night: Night, loop: LoopState) -> None:
     loop.over = True
     loop.at("done")
     await loop.worker_gone()
-    if loop.spare:
-        spare, loop.spare = loop.spare, None
-        link = await spare
+    if link := await spare_worker(loop):
         await link.close()
     await night.wake()

@@ -10,7 +10,7 @@ from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outco
 from ralph.engine.budget import Scopes
 from ralph.engine.executor import Link
 from ralph.engine.loop_state import LoopState
-from ralph.engine.messages import Ready, adapter
+from ralph.engine.messages import adapter
 from ralph.engine.night import Night
 from ralph.engine.words import merge_message
 from ralph.errors import RalphError
@@ -28,6 +28,10 @@ class Conflict(RalphError):
         super().__init__(f"conflict with {holder} in {', '.join(paths[:5])}")
         self.holder = holder
         self.paths = paths
+
+
+class NoWorker(RalphError):
+    """The machine gives no process for a worker."""
 
 
 def begin(
@@ -216,14 +220,25 @@ def secrets_for(night: Night, agent: str) -> dict[str, str]:
 
 
 async def take_worker(night: Night, loop: LoopState) -> Link:
-    """The worker that was started ahead of need, or a new one; ``Link.ready`` is None where it did not start."""
-    spare, loop.spare = loop.spare, None
-    if spare is not None:
-        link = await spare
-        if link.ready:
-            return link
+    """The worker that was started ahead of need, or a new one; ``Link.ready`` is None where it did not start.
+
+    Raises NoWorker.
+    """
+    link = await spare_worker(loop)
+    if link and link.ready:
+        return link
+    if link:
         await link.close()
     return await _ready_worker(night)
+
+
+async def spare_worker(loop: LoopState) -> Link | None:
+    """The worker that was started ahead of need, if there is one: from now on the caller's."""
+    spare, loop.spare = loop.spare, None
+    try:
+        return await spare if spare else None
+    except NoWorker:
+        return None
 
 
 def start_spare(night: Night, loop: LoopState) -> None:
@@ -233,9 +248,12 @@ def start_spare(night: Night, loop: LoopState) -> None:
 
 
 async def _ready_worker(night: Night) -> Link:
-    link = await night.executor.start(str(night.layout.frozen(night.id)))
-    hello = await link.hear()
-    link.ready = hello if isinstance(hello, Ready) else None
+    """Raises NoWorker where not even a process could be started."""
+    try:
+        link = await night.executor.start(str(night.layout.frozen(night.id)))
+    except (OSError, EOFError) as error:
+        raise NoWorker(f"no worker could be started: {error or type(error).__name__}") from error
+    await link.greet()
     return link
 
 

@@ -23,7 +23,7 @@ from ralph.engine.jails import Place
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.gates import run_gates
 from ralph.engine.keep import Keeper
-from ralph.engine.messages import Broken, Check, Checked, Ready, adapter, plain
+from ralph.engine.messages import Broken, Check, Checked, adapter, plain
 from ralph.errors import RalphError
 from ralph.host import sandbox
 from ralph.host.files import own_directory
@@ -127,8 +127,7 @@ async def remote(
             return found
     link = await executor.start()
     try:
-        hello = await link.hear()
-        if not isinstance(hello, Ready):
+        if await link.greet() is None:
             raise RalphError("the preflight's worker did not start", "see `ralph logs --daemon`")
         link.tell(Check(spec.spec, spec.key, tuple(tasks)))
         while (message := await link.hear()) is not None:

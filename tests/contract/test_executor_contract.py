@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 from collections.abc import Awaitable, Callable
@@ -50,9 +51,7 @@ def _lives(process: psutil.Process) -> bool:
 
 async def hello(executor: Executor) -> Link:
     link = await executor.start()
-    ready = await link.hear()
-    assert isinstance(ready, messages.Ready)
-    link.ready = ready
+    assert await link.greet()
     return link
 
 
@@ -246,4 +245,40 @@ def test_no_secret_is_in_a_workers_environment(run: Callable[[Story], None], mon
 
     if not Path("/proc/self/environ").exists():
         pytest.skip("no /proc here")
+    run(story)
+
+
+def test_a_worker_that_says_nothing_is_none_and_is_killed(run: Callable[[Story], None]) -> None:
+    async def story(executor: Executor, _repo: Path) -> None:
+        link = await hello(executor)
+        before = asyncio.get_running_loop().time()
+        assert await link.greet(0.3) is None
+        assert asyncio.get_running_loop().time() - before < 5
+        await link.gone()
+        await link.close()
+
+    run(story)
+
+
+def test_a_process_that_cannot_be_started_leaves_nothing_open(
+    run: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of processes is full, say."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError("fork: resource temporarily unavailable")
+
+    async def story(executor: Executor, _repo: Path) -> None:
+        await (await executor.start()).close()
+        await asyncio.sleep(0.1)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with monkeypatch.context() as patch:
+            patch.setattr("subprocess.Popen.__init__", refused)
+            patch.setattr("multiprocessing.process.BaseProcess.start", refused)
+            for _ in range(3):
+                with pytest.raises(BlockingIOError):
+                    await executor.start()
+        gc.collect()
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
     run(story)

@@ -13,13 +13,15 @@ from loops import git
 from nights import commit, forge_of, night_on, task
 
 from ralph.core.pick import Idle, Pick
-from ralph.domain import GateResult, Verdict, Wait
+from ralph.domain import GateResult, Outcome, Verdict, Wait
 from ralph.engine import preflight
 from ralph.engine.executor import Link
-from ralph.engine.loop import account_ready, idle
+from ralph.engine.iteration import iterate
+from ralph.engine.loop import account_ready, idle, leave
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 from ralph.engine.occurrence import unfinished
+from ralph.engine.opening import start_spare
 from ralph.engine.preflight import CheckResult, Preflight
 from ralph.engine.publish import Publisher
 from ralph.memory.ledger import Ledger
@@ -79,6 +81,29 @@ async def goes_on(night: Night, loop: LoopState) -> bool:
     await asyncio.sleep(0.02)
     await night.wake()
     return await going
+
+
+def test_a_machine_that_gives_no_process_is_nobodys_failure(git_repo: Path) -> None:
+    async def refused(_config: str = "") -> Link:
+        raise BlockingIOError("fork: resource temporarily unavailable")
+
+    async def live(night: Night) -> None:
+        (loop,) = night.loops.values()
+        night.executor = SimpleNamespace(start=refused)  # type: ignore[assignment]
+        start_spare(night, loop)
+        await asyncio.sleep(0)
+        choice = night.pick(loop)
+        assert isinstance(choice, Pick)
+        ended = await iterate(night, loop, choice, "sh")
+        assert ended
+        assert ended.outcome is Outcome.INFRASTRUCTURE
+        assert "no worker could be started" in ended.result.summary
+        start_spare(night, loop)
+        await leave(night, loop)
+
+    with night_on(git_repo, {"id": "a"}) as night:
+        asyncio.run(live(night))
+        assert (night.board.state("a").attempts, night.board.state("a").status) == (0, "pending")
 
 
 def test_looking_for_a_waiting_account_makes_nobody_the_probe(git_repo: Path) -> None:
