@@ -14,11 +14,10 @@ from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import plain
 from ralph.engine.night import Night
+from ralph.engine.patience import patience
 
 GRANT_SECONDS = 600
 """A grant that is not answered in this time is a denial."""
-OVERTIME = 90
-"""Seconds that a worker gets past its own limits before it is killed."""
 HELD_SECONDS = 1.0
 """How long a verdict may wait for the next write."""
 
@@ -43,7 +42,8 @@ class Driver:
             return self._broken("the worker did not start")
         await self.loop.worker_gone()
         self.loop.link = link
-        watchdog = asyncio.get_running_loop().call_later(self._patience(), link.kill)
+        seconds = patience(self.night.config, self.spec.task, self.spec.seconds_left)
+        watchdog = asyncio.get_running_loop().call_later(seconds, link.kill)
         try:
             await self._converse(link)
         finally:
@@ -54,11 +54,6 @@ class Driver:
             self.loop.link = None
             self.loop.closing = asyncio.create_task(link.close())
         return self.result or self._broken("the worker died")
-
-    def _patience(self) -> float:
-        gates = sum(gate.timeout for gate in self.night.config.gates) * 2 + 600
-        own = self.spec.seconds_left or 7 * 24 * 3600
-        return own + gates + OVERTIME
 
     async def _converse(self, link: Link) -> None:
         link.tell(messages.Go(self.spec, opening.secrets_for(self.night, self.spec.agent)))

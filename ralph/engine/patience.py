@@ -1,0 +1,27 @@
+"""How long a worker may take in all before it is killed: the sum of everything that it is allowed to do."""
+
+from __future__ import annotations
+
+from ralph.config import Config
+from ralph.config.schema import Gate
+from ralph.domain import Task
+from ralph.engine.keep import SETUP_SECONDS
+
+OVERTIME = 690
+"""Seconds past all limits: laying trees, guards, a machine that is short of breath."""
+UNLIMITED = 7 * 24 * 3600
+"""What an agent without any cap on its time is given."""
+SETUPS = 4
+"""Of the base, of a merge and of the change; and another loop's, which holds the lock on a kept folder."""
+PASSES = 6
+"""Times that every gate may run: on a merge, the change and the base, and for the proof."""
+
+
+def patience(config: Config, task: Task, seconds_left: float) -> float:
+    """Seconds until a worker has to be broken; ``seconds_left`` is what its agent may take, 0 without a cap."""
+    check = Gate(name="check", command="true").timeout
+    once = sum(gate.timeout for gate in config.gates) + len(task.checks) * check
+    setup = SETUPS * SETUP_SECONDS if config.workspace.setup else 0
+    again = config.verify.flaky_runs * 2
+    reviewer = config.limits.iteration_minutes * 60
+    return (seconds_left or UNLIMITED) + setup + once * (PASSES + again) + reviewer + OVERTIME
