@@ -99,8 +99,10 @@ def _loop_row(loop: dict[str, Any]) -> list[str]:
 
 
 def _used(found: dict[str, Any]) -> str:
-    used, caps = found["used"], found["caps"]
-    dollars = "not metered" if used["dollars"] is None else f"${used['dollars']:.2f}"
+    used, caps = found["used"], dict(found["caps"])
+    dollars, others = f"${used['dollars'] or 0:.2f}", ", ".join(found["unmetered"])
+    if used["dollars"] is None:
+        dollars, others, caps["dollars"] = "dollars not metered", "", 0
     parts = {
         "iterations": f"{used['iterations']} iterations",
         "tokens": f"{used['tokens']:,} tokens",
@@ -108,4 +110,7 @@ def _used(found: dict[str, Any]) -> str:
         "seconds": f"{used['seconds'] / 60:.0f} min",
     }
     cap = {"iterations": "{:g}", "tokens": "{:,}", "dollars": "${:g}", "seconds": "{:g} s"}
-    return ", ".join(text + (f" of {cap[key].format(caps[key])}" if caps[key] else "") for key, text in parts.items())
+    said = {key: text + (f" of {cap[key].format(caps[key])}" if caps[key] else "") for key, text in parts.items()}
+    if others:
+        said["dollars"] += f" (not metered: {others})"
+    return ", ".join(said.values())

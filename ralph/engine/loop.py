@@ -79,12 +79,12 @@ async def may_go_on(night: Night, loop: LoopState) -> bool:
             if night.occurrence == "once" or (night.occurrence == "now" and night.nothing_open()):
                 return False
         elif (low := _disk_low(night)) is not None:
-            loop.at("paused", low)
-            _say_once(night, loop, low)
+            text = _say_low(night, loop, low)
             if night.occurrence == "once":
-                loop.paused = low
+                loop.paused = text
                 return False
         else:
+            loop.said = ""
             return not night.draining
         if night.draining:
             return False
@@ -92,17 +92,23 @@ async def may_go_on(night: Night, loop: LoopState) -> bool:
     return False
 
 
-def _disk_low(night: Night) -> str | None:
+def _disk_low(night: Night) -> int | None:
+    """Bytes that are free, where that is less than the floor."""
+    free = free_bytes(night.layout.root)
+    return free if free < night.config.limits.disk_free_mb * 1_000_000 else None
+
+
+def _say_low(night: Night, loop: LoopState, free: int) -> str:
+    """Tell a person once that the disk is too full; the limit's ``used`` are the bytes that are free."""
     floor = night.config.limits.disk_free_mb
-    free = free_bytes(night.layout.root) // 1_000_000
-    return f"disk: {free} MB free, floor is {floor} MB" if floor > 0 and free < floor else None
-
-
-def _say_once(night: Night, loop: LoopState, text: str) -> None:
-    if loop.said != text.split(":")[0]:
-        loop.said = text.split(":")[0]
-        night.record("limit", {"scope": "disk", "cause": "disk", "cap": 0, "used": 0, "text": text}, loop=loop.name)
+    text = f"disk: {free // 1_000_000} MB free, floor is {floor} MB"
+    loop.at("paused", text)
+    if loop.said != "disk":
+        loop.said = "disk"
+        data = {"scope": "disk", "cause": "disk", "cap": floor * 1_000_000, "used": free, "text": text}
+        night.record("limit", data, loop=loop.name)
         night.tell("paused", f"{loop.name} waits: {text}")
+    return text
 
 
 async def account_ready(night: Night, loop: LoopState, agent: str) -> bool:

@@ -91,19 +91,22 @@ class Preflight:
 
     def warnings(self) -> list[str]:
         """What a person should know before going to bed, one line each."""
+        return [text for _, text in self.remarks()]
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """The same, each with the code of the doubt that says it in the report; empty where none does."""
         lines = [
-            f"gate {gate.name} does not run on the base ({gate.reason}); it blocks every task"
+            ("red_base", f"gate {gate.name} does not run on the base ({gate.reason}); it blocks every task")
             for gate in self.not_run()
         ]
         for check in self.checks:
+            its = f"task {check.task}: its check `{check.command}`"
             if check.verdict is Verdict.PASSED:
-                lines.append(
-                    f"task {check.task}: its check `{check.command}` is green before any work: vacuous or done"
-                )
+                lines.append(("vacuous_checks", f"{its} is green before any work: vacuous or done"))
             elif check.verdict is Verdict.NOT_RUN:
-                lines.append(f"task {check.task}: its check `{check.command}` can't run: {check.reason}")
+                lines.append(("", f"{its} can't run: {check.reason}"))
         if self.liveness.verdict is Verdict.FAILED:
-            lines.append(f"your gates do not look at this: {self.liveness.reason}")
+            lines.append(("gates_blind", f"your gates do not look at this: {self.liveness.reason}"))
         return lines
 
     def as_data(self) -> dict[str, Any]:

@@ -195,8 +195,8 @@ def _judge_the_base(night: Night, found: preflight.Preflight) -> None:
     config = night.config
     night.record("preflight", found.as_data())
     night.remember(found.tree, found.gates)
-    for text in found.warnings():
-        night.record("warning", {"text": text})
+    for code, text in found.remarks():
+        night.record("warning", {"text": text, "doubt": code})
     red = found.red()
     if red and not config.night.allow_red_base:
         lines = "; ".join(_red_line(gate, found.red_ids(gate)) for gate in red)

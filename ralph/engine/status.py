@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any
 
+from ralph import agents
 from ralph.engine import blocked
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
@@ -15,6 +16,7 @@ def night_status(night: Night) -> dict[str, Any]:
     """The state of a running night as JSON data; times are epoch seconds, money US dollars."""
     spent = night.budget.used("night")
     limits = night.config.limits
+    unmetered = [name for name, agent in night.config.agents.items() if not agents.metered(agent, night.config.prices)]
     return {
         "night": night.id,
         "base": night.base,
@@ -32,9 +34,10 @@ def night_status(night: Night) -> dict[str, Any]:
         "used": {
             "iterations": spent.iterations,
             "tokens": spent.tokens,
-            "dollars": spent.dollars,
+            "dollars": None if len(unmetered) == len(night.config.agents) else spent.dollars,
             "seconds": time.monotonic() - night.started,
         },
+        "unmetered": unmetered,
         "caps": {
             "iterations": limits.night_iterations,
             "tokens": limits.night_tokens,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ralph.memory.ledger import Event, Ledger
@@ -43,6 +43,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
     since = start.at if start else events[0].at if events else ""
     until = end.at if end else events[-1].at if events else ""
     sandbox = read.text(opened, "sandbox")
+    unproven = doubts(events, tasks, totals.spend, sandbox)
     return NightReport(
         night=next((event.night for event in events if event.night), ""),
         started=since,
@@ -62,10 +63,10 @@ def from_events(source: Iterable[Event]) -> NightReport:
         tasks=tasks,
         limits=_limits(events),
         waits=_waits(events),
-        warnings=tuple(dict.fromkeys(read.text(e.data, "text") for e in events if e.kind == "warning")),
+        warnings=_warnings(events, {doubt.code for doubt in unproven}),
         pull_requests=tuple(pull_requests.values()),
         deliveries=deliveries,
-        not_verified=doubts(events, tasks, totals.spend, sandbox),
+        not_verified=unproven,
         totals=totals,
         by_model=spend.by_model(event for event in events if event.kind in spend.KINDS),
     )
@@ -206,6 +207,12 @@ def _limits(events: Iterable[Event]) -> tuple[LimitLine, ...]:
         for event in events
         if event.kind == "limit"
     )
+
+
+def _warnings(events: Iterable[Event], said: Collection[str]) -> tuple[str, ...]:
+    """Each once, and not what a doubt says already."""
+    rows = (event.data for event in events if event.kind == "warning")
+    return tuple(dict.fromkeys(read.text(row, "text") for row in rows if read.text(row, "doubt") not in said))
 
 
 def _waits(events: Iterable[Event]) -> tuple[WaitLine, ...]:

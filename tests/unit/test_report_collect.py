@@ -231,6 +231,17 @@ def test_preflight_leaves_its_doubts(night: RecordedNight) -> None:
     assert "src/a.py: no gate saw it" in doubts["gates_blind"].text
 
 
+def test_what_a_doubt_says_is_no_warning_as_well(night: RecordedNight) -> None:
+    night.row("preflight", gates=[], checks=[], liveness={"verdict": "failed", "reason": "src/a.py: no gate saw it"})
+    night.row("warning", text="your gates do not look at this: src/a.py: no gate saw it", doubt="gates_blind")
+    night.row("warning", text="task t1: its check `x` can't run: no such file", doubt="")
+    night.row("warning", text="gate lint does not run on the base", doubt="red_base")
+    assert collected(night).warnings == (
+        "task t1: its check `x` can't run: no such file",
+        "gate lint does not run on the base",
+    )
+
+
 def test_review_order_is_dependencies_then_size(night: RecordedNight) -> None:
     night.land("big", "loop-1", paths=tuple(f"src/{n}.py" for n in range(9)))
     night.land("small", "loop-2", paths=("docs/a.md",))
