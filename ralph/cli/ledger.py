@@ -152,8 +152,13 @@ def _old_attempts(layout: Layout, loop: str, before: date) -> tuple[str, ...]:
 
 def _remove(layout: Layout, keep: Keep, past: Past, today: date) -> None:
     from ralph.host.files import delete_tree
+    from ralph.memory.ledger import Ledger
     from ralph.vcs.store import Store
 
+    if past.runs and layout.ledger.exists():
+        ledger = Ledger(layout.ledger)
+        ledger.append("cleaned", {"runs": list(past.runs)})
+        ledger.close()
     for iteration in past.runs:
         delete_tree(layout.run(iteration), inside=layout.root)
     for loop in past.attempts:

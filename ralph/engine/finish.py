@@ -122,7 +122,7 @@ class Record:
             self.ledger.append("exported", data, night=self.night)
 
 
-def prune(where: Layout, config: Config) -> list[Path]:
+def prune(where: Layout, config: Config, ledger: Ledger) -> list[Path]:
     """Remove run directories past ``[keep] logs_days``; returns what was removed."""
     if not config.keep.logs_days:
         return []
@@ -132,4 +132,6 @@ def prune(where: Layout, config: Config) -> list[Path]:
         if run.stat().st_mtime < oldest:
             delete_tree(run, runs)
             removed.append(run)
+    if removed:
+        ledger.append("cleaned", {"runs": [run.name for run in removed]})
     return removed

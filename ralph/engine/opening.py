@@ -133,6 +133,8 @@ def _began(night: Night, loop: LoopState, spec: IterationSpec, head_tree: str, w
         "depends_on": list(spec.task.depends_on),
         "allow": list(spec.task.allow),
         "checks": list(spec.task.checks),
+        "files": list(spec.task.files),
+        "shared_files": list(spec.shared_files),
         "head": spec.head,
         "head_tree": head_tree,
         "start_tree": spec.start_tree,

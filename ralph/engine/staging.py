@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Mapping
 
@@ -13,7 +12,7 @@ from ralph.config import Config, freeze
 from ralph.core import window
 from ralph.core.outline import outline
 from ralph.domain import GateResult, Status, Task
-from ralph.engine import branches, preflight, recall
+from ralph.engine import branches, frozen, preflight, recall
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
@@ -25,7 +24,7 @@ from ralph.engine.publish import Publisher, unpublished
 from ralph.errors import ConfigError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge
 from ralph.host import sandbox
-from ralph.host.files import own_directory, write_atomic
+from ralph.host.files import own_directory
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Event, Ledger
 from ralph.memory.tasks import TaskFile
@@ -103,11 +102,12 @@ async def stage(
         night.started -= resumed["age"]
         recall.verdicts(night)
     text = freeze(config)
-    own_directory(where.nights)
-    write_atomic(where.frozen(id), text.encode())
+    changed = frozen.keep(where, id, text)
     found = await _look_at_the_base(night)
     if not resumed or resumed["base_commit"] != base:
         _record_start(night, text, probe.name)
+    elif changed:
+        night.record("configured", {"config_sha256": frozen.digest(text.encode())})
     _judge_the_base(night, found)
     night.sync_tasks()
     pulls = forge.make(config, where, where.repo, secrets)
@@ -151,7 +151,7 @@ def _dollar_caps(config: Config) -> bool:
     return any((*general, *own))
 
 
-def _record_start(night: Night, frozen: str, sandbox_name: str) -> None:
+def _record_start(night: Night, text: str, sandbox_name: str) -> None:
     config = night.config
     unmetered = [name for name, agent in config.agents.items() if not agents.metered(agent, config.prices)]
     night.record(

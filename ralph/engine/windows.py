@@ -89,5 +89,5 @@ class Windows:
             service.notify("WATCHDOG=1")
             return
         if chime is Chime.PRUNE:
-            prune(self.daemon.layout, self.daemon.config)
+            prune(self.daemon.layout, self.daemon.config, self.daemon.ledger)
         self.daemon.look_again()
