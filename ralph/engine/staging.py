@@ -162,7 +162,7 @@ def _record_start(night: Night, text: str, sandbox_name: str) -> None:
             "loops": [loop.name for loop in config.loop_list()],
             "agents": {name: agent.kind for name, agent in config.agents.items()},
             "sandbox": sandbox_name,
-            "config_sha256": hashlib.sha256(frozen.encode()).hexdigest(),
+            "config_sha256": frozen.digest(text.encode()),
             "occurrence": night.occurrence,
             "unmetered": unmetered,
             "version": ralph.__version__,
