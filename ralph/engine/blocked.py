@@ -36,7 +36,9 @@ def stopped(night: Night, tasks: Mapping[str, Task]) -> dict[str, str]:
     for id, task in tasks.items():
         if not is_open(task.status):
             continue
-        if id in night.parked:
+        if night.blocked_gates:
+            found[id] = f"gates that do not run on the base: {', '.join(night.blocked_gates)}"
+        elif id in night.parked:
             found[id] = "its budget is nearly used"
         elif task.role in night.paused_roles:
             found[id] = f"role {task.role} is paused: {night.paused_roles[task.role]}"

@@ -214,16 +214,17 @@ class Daemon:
     _stop_now = False
 
     async def _run_loops(self, night: Night) -> None:
+        from ralph.engine.baseline import watch as watch_base
         from ralph.engine.loop import run_loop, watch_tasks
 
-        watching = asyncio.create_task(watch_tasks(night))
+        watching = [asyncio.create_task(watch(night)) for watch in (watch_tasks, watch_base)]
         tasks = [asyncio.create_task(run_loop(night, loop)) for loop in night.loops.values()]
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in (watching, *tasks):
+            for task in (*watching, *tasks):
                 task.cancel()
-            await asyncio.gather(watching, *tasks, return_exceptions=True)
+            await asyncio.gather(*watching, *tasks, return_exceptions=True)
 
     async def _close_window(self, here: window.Window) -> None:
         """Nothing new after the window has closed; what runs gets the grace, then is stopped."""

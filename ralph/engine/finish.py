@@ -10,7 +10,7 @@ from ralph import report
 from ralph.config import Config
 from ralph.core.pick import blocked_by
 from ralph.domain import Status, Task
-from ralph.engine import blocked
+from ralph.engine import baseline, blocked
 from ralph.engine.faults import point
 from ralph.engine.night import Night
 from ralph.errors import DONE, NEEDS_PERSON, RalphError
@@ -62,7 +62,7 @@ def _paused(night: Night, counts: dict[str, int]) -> str:
     """What kept loops from the tasks that are left."""
     paused = {loop.name: loop.paused for loop in night.loops.values() if loop.paused}
     paused |= {f"role {role}": reason for role, reason in night.paused_roles.items()}
-    said = "; ".join(f"{name} paused: {reason}" for name, reason in paused.items())
+    said = "; ".join(f"{name} paused: {reason}" for name, reason in paused.items()) or baseline.why_blocked(night)
     return said if counts[Status.PENDING] else ""
 
 
@@ -73,7 +73,7 @@ def _needs_person(night: Night, counts: dict[str, int]) -> bool:
     paused = any(loop.paused for loop in night.loops.values()) or bool(night.paused_roles)
     left = counts[Status.NEEDS_HUMAN] + counts[Status.FAILED]
     left += counts[Status.PENDING] if night.occurrence == "once" else 0
-    return bool(left or paused or undelivered or night.halted() or night.problem)
+    return bool(left or paused or undelivered or night.halted() or night.problem or night.blocked_gates)
 
 
 def report_missing(where: Layout, ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from ralph.core.pick import Idle, Pick
+from ralph.engine import baseline
 from ralph.engine.iteration import iterate
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
@@ -72,11 +73,15 @@ async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended 
 
 
 async def may_go_on(night: Night, loop: LoopState) -> bool:
-    """Wait out a pause and a full disk; False when the loop should end."""
+    """Wait out a pause, gates that can't run and a full disk; False when the loop should end."""
     while not night.stopping:
         if loop.paused:
             loop.at("paused", loop.paused)
             if night.occurrence == "once" or (night.occurrence == "now" and night.nothing_open()):
+                return False
+        elif why := baseline.why_blocked(night):
+            loop.at("paused", why)
+            if night.occurrence == "once":
                 return False
         elif (low := _disk_low(night)) is not None:
             text = _say_low(night, loop, low)

@@ -67,7 +67,8 @@ class Night:
     """The repository map for prompts."""
     red_base: dict[str, list[str]] = field(default_factory=dict)
     advisory: tuple[str, ...] = ()
-    blocked_gates: tuple[str, ...] = ()
+    blocked_gates: dict[str, str] = field(default_factory=dict)
+    """Gates that can't even start, with the reason: no agent is paid for while there are any."""
     loops: dict[str, LoopState] = field(default_factory=dict)
     accounts: Accounts = field(default_factory=Accounts)
     rows: tuple[Task, ...] = ()

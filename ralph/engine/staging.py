@@ -11,8 +11,8 @@ from ralph import agents, forge, notify
 from ralph.config import Config, freeze
 from ralph.core import window
 from ralph.core.outline import outline
-from ralph.domain import GateResult, Status, Task
-from ralph.engine import branches, frozen, preflight, recall
+from ralph.domain import Task
+from ralph.engine import baseline, branches, frozen, recall
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
 from ralph.engine.executor import Executor
@@ -20,6 +20,7 @@ from ralph.engine.log import enter
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 from ralph.engine.occurrence import next_id, unfinished
+from ralph.engine.preflight import Preflight
 from ralph.engine.publish import Publisher, unpublished
 from ralph.errors import ConfigError, NeedsPerson, SandboxError
 from ralph.forge.base import Forge
@@ -103,7 +104,7 @@ async def stage(
         recall.verdicts(night)
     text = freeze(config)
     changed = frozen.keep(where, id, text)
-    found = await _look_at_the_base(night)
+    found = await baseline.look(night)
     if not resumed or resumed["base_commit"] != base:
         _record_start(night, text, probe.name)
     elif changed:
@@ -174,43 +175,14 @@ def _record_start(night: Night, text: str, sandbox_name: str) -> None:
         night.record("warning", {"text": text})
 
 
-async def _look_at_the_base(night: Night) -> preflight.Preflight:
-    """Gates on the base, each open task's checks, and the liveness probe. Nothing is on record where it can't be done:
-    the next start is another night, from the base as it is then."""
-    open_tasks = [task for task in night.current_tasks() if task.status in (Status.PENDING, Status.IN_PROGRESS)]
-    return await preflight.remote(
-        night.executor,
-        night.layout,
-        night.config,
-        night.id,
-        night.base,
-        night.sandbox.name,
-        open_tasks,
-        night.ledger,
-    )
-
-
-def _judge_the_base(night: Night, found: preflight.Preflight) -> None:
-    """Record what was found; a red base ends the night."""
-    config = night.config
-    night.record("preflight", found.as_data())
-    night.remember(found.tree, found.gates)
-    for code, text in found.remarks():
-        night.record("warning", {"text": text, "doubt": code})
-    red = found.red()
-    if red and not config.night.allow_red_base:
-        lines = "; ".join(_red_line(gate, found.red_ids(gate)) for gate in red)
-        hint = "fix the base, or set [night] allow_red_base = true: then only newly failing tests block"
-        night.record("night_ended", {"reason": f"the base is red: {lines}; {hint}", "exit_code": 4})
-        raise NeedsPerson(f"gates are red on the base {config.night.base}: {lines}", hint)
-    night.red_base = {gate.name: found.red_ids(gate) for gate in red}
-    night.advisory = tuple(gate.name for gate in red if not found.red_ids(gate))
-    night.blocked_gates = tuple(gate.name for gate in found.not_run())
-
-
-def _red_line(gate: GateResult, ids: list[str]) -> str:
-    named = f" ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})" if ids else ""
-    return f"{gate.name}: {gate.reason}{named}"
+def _judge_the_base(night: Night, found: Preflight) -> None:
+    """A red base ends the night before it begins."""
+    try:
+        baseline.judge(night, found)
+    except NeedsPerson as red:
+        reason = f"the base is red: {red.message.partition(': ')[2]}; {red.hint}"
+        night.record("night_ended", {"reason": reason, "exit_code": red.exit_code})
+        raise
 
 
 async def _make_loops(night: Night, pulls: Forge, resumed: bool) -> None:

@@ -11,10 +11,12 @@ import pytest
 from nights import night_on
 
 from ralph.cli.glance import _used
-from ralph.domain import Usage, Verdict
-from ralph.engine.loop import may_go_on
+from ralph.domain import Execution, GateResult, Usage, Verdict
+from ralph.engine import baseline, blocked
+from ralph.engine.finish import finish
+from ralph.engine.loop import may_go_on, run_loop
+from ralph.engine.night import Night
 from ralph.engine.preflight import CheckResult, Liveness, Preflight
-from ralph.engine.staging import _judge_the_base
 from ralph.engine.status import night_status
 
 SHELL = {"kind": "command", "command": ["true"]}
@@ -51,6 +53,48 @@ def test_a_full_disk_is_a_limit_with_its_numbers(git_repo: Path) -> None:
 def test_a_warning_of_the_base_names_the_doubt_that_says_it(git_repo: Path) -> None:
     with night_on(git_repo, {"id": "a"}) as night:
         checks = (CheckResult("a", "x", Verdict.NOT_RUN, "gone"), CheckResult("a", "y", Verdict.PASSED, ""))
-        _judge_the_base(night, Preflight("k", "t", (), checks, Liveness(Verdict.FAILED, "a.py turned no gate red")))
+        baseline.judge(night, Preflight("k", "t", (), checks, Liveness(Verdict.FAILED, "a.py turned no gate red")))
         rows = [event.data for event in night.ledger.events(kinds=("warning",))]
         assert [row["doubt"] for row in rows] == ["", "vacuous_checks", "gates_blind"]
+
+
+def gate_result(code: int, reason: str) -> GateResult:
+    ran = Execution(("nonesuch",), "/", "t", "2026-01-01T00:00:00+00:00", 0.1, code)
+    return GateResult("tests", "tests", Verdict.NOT_RUN, reason, execution=ran)
+
+
+GATE = {"gates": [{"name": "tests", "command": "nonesuch", "kind": "tests"}]}
+
+
+def test_no_agent_is_paid_for_while_a_gate_cannot_start(git_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repaired = Preflight("k", "t", (GateResult("tests", "tests", Verdict.PASSED, ""),))
+
+    async def live(night: Night) -> None:
+        baseline.judge(night, Preflight("k", "t", (gate_result(127, "command not found: nonesuch"),)))
+        (loop,) = night.loops.values()
+        await asyncio.wait_for(run_loop(night, loop), 5)
+        assert not list(night.ledger.events(kinds=("began",)))
+        assert blocked.reasons(night) == {"a": "gates that do not run on the base: tests"}
+        assert await finish(night) == 4
+        (end,) = night.ledger.events(kinds=("night_ended",))
+        assert "tests: command not found: nonesuch" in end.data["reason"]
+
+        async def again(_night: Night) -> Preflight:
+            return repaired
+
+        monkeypatch.setattr(baseline, "LOOK_AGAIN", 0)
+        monkeypatch.setattr(baseline, "look", again)
+        await baseline.watch(night)
+        assert await may_go_on(night, loop), "what was missing is there now"
+
+    with night_on(git_repo, {"id": "a"}, **GATE) as night:
+        asyncio.run(live(night))
+
+
+def test_a_project_without_tests_yet_may_get_some(git_repo: Path) -> None:
+    async def live(night: Night) -> bool:
+        baseline.judge(night, Preflight("k", "t", (gate_result(5, "no tests were found"),)))
+        return await may_go_on(night, night.loops["loop-1"])
+
+    with night_on(git_repo, {"id": "a"}, **GATE) as night:
+        assert asyncio.run(live(night))
