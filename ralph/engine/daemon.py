@@ -201,9 +201,15 @@ class Daemon:
                 if closing:
                     closing.cancel()
             self.state = "reporting"
-            code = await finish(self.night, resumable=bool(here and self.leaving))
+            code = await finish(self.night, resumable=bool(here and self.leaving), say=self._say)
         self.night, self.state = None, "idle"
         return code
+
+    def _say(self, what: str) -> None:
+        """What takes long at the end of a night, for `ralph status` and whoever watches the log."""
+        if what != self.state:
+            log.info("%s", what)
+        self.state = what
 
     def _sync_leaving(self) -> None:
         """A stop that came while the night was being prepared applies to it as well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ralph.domain import Status, Task
 from ralph.engine import baseline, blocked
 from ralph.engine.faults import point
 from ralph.engine.night import Night
+from ralph.engine.publish import Publisher
 from ralph.errors import DONE, NEEDS_PERSON, RalphError
 from ralph.host.files import delete_tree
 from ralph.host.paths import Layout
@@ -21,16 +23,20 @@ from ralph.memory.ledger import Ledger
 from ralph.notify.base import Notice
 from ralph.vcs import ledger_ref
 
+SAY_SECONDS = 2.0
+"""Until it is said that branches are still being sent."""
 _DELIVERY = ("delivered", "delivery_failed")
 
 
-async def finish(night: Night, resumable: bool = False) -> int:
+async def finish(night: Night, resumable: bool = False, say: Callable[[str], None] = lambda _what: None) -> int:
     """Finish publishing, write the last events and the report, notify; returns the exit code.
 
-    ``resumable``: somebody stopped it, and the next start in the same window goes on with it.
+    ``resumable``: somebody stopped it, and the next start in the same window goes on with it. ``say`` is told what
+    takes long.
     """
     if night.publisher:
-        await night.publisher.finish()
+        await _send_all(night.publisher, say)
+    say("reporting")
     night.sync_tasks()
     counts = night.outcome_counts()
     code = NEEDS_PERSON if _needs_person(night, counts) else DONE
@@ -50,6 +56,15 @@ async def finish(night: Night, resumable: bool = False) -> int:
     notice = Notice("night_finished", title, f"{title}. {reason}. Read {path}")
     await asyncio.to_thread(night.notifier.send, notice)
     return code
+
+
+async def _send_all(publisher: Publisher, say: Callable[[str], None]) -> None:
+    """Wait for what is still to be sent; a push may take minutes, and is given up by whoever makes it."""
+    sending = asyncio.create_task(publisher.finish())
+    while not (await asyncio.wait({sending}, timeout=SAY_SECONDS))[0]:
+        left = ", ".join(publisher.left())
+        say(f"sending {left}" if left else "writing the progress log")
+    await sending
 
 
 def _ready(night: Night) -> dict[str, Task]:

@@ -53,10 +53,20 @@ class Publisher:
         self._queue: asyncio.Queue[_Parcel | Callable[[], None] | None] = asyncio.Queue()
         self._unsent: dict[str, _Parcel] = {}
         """Per branch the last parcel that could not be sent."""
+        self._left: list[_Parcel] = []
         self._task = asyncio.create_task(self._work())
 
     def publish(self, loop: LoopState, commit: str, task: Task) -> None:
-        self._queue.put_nowait(_Parcel(loop, commit, task))
+        self._put(_Parcel(loop, commit, task))
+
+    def left(self) -> list[str]:
+        """Branches that are still to be sent, the one under way first."""
+        refs = (opening.branch_ref(self._night, parcel.loop, parcel.task) for parcel in self._left)
+        return list(dict.fromkeys(ref.removeprefix("refs/heads/") for ref in refs))
+
+    def _put(self, parcel: _Parcel) -> None:
+        self._left.append(parcel)
+        self._queue.put_nowait(parcel)
 
     def later(self, work: Callable[[], None]) -> None:
         """Run something small after what is queued (the progress log)."""
@@ -66,7 +76,7 @@ class Publisher:
         """Send what is queued, try once more what could not be sent, and stop."""
         await self._queue.join()
         for parcel in list(self._unsent.values()):
-            self._queue.put_nowait(parcel)
+            self._put(parcel)
         self._queue.put_nowait(None)
         await self._task
 
@@ -80,6 +90,8 @@ class Publisher:
             except Exception as error:  # noqa: BLE001 - one parcel that can't be sent must not hold up the others
                 self._failed(parcel, error)
             finally:
+                if isinstance(parcel, _Parcel):
+                    self._left.remove(parcel)
                 self._queue.task_done()
 
     def _failed(self, parcel: _Parcel | Callable[[], None], error: Exception) -> None:

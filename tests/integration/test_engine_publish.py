@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 from loops import git
 from nights import commit, forge_of, night_on, task
 
+from ralph.engine.finish import finish
 from ralph.engine.night import Night
 from ralph.engine.publish import Publisher
-from ralph.forge.base import PullRequest
+from ralph.forge.base import Proposal, PullRequest
+from ralph.forge.local import LocalForge
 
 
 def publish(night: Night, *made: tuple[str, str], before: list[object] | None = None) -> PullRequest | None:
@@ -105,3 +108,24 @@ def test_whatever_breaks_the_others_are_sent(git_repo: Path) -> None:
         publish(night, ("a", made), before=[broken])
         assert git(git_repo, "rev-parse", "ralph/loop-1") == made
         assert "unforeseen" in next(iter(night.ledger.events(kinds=("warning",)))).data["text"]
+
+
+def test_a_night_that_still_sends_says_so(git_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(LocalForge):
+        def publish(self, proposal: Proposal) -> PullRequest:
+            time.sleep(0.3)
+            return super().publish(proposal)
+
+    async def end(night: Night) -> list[str]:
+        said: list[str] = []
+        (loop,) = night.loops.values()
+        night.publisher = Publisher(night, Slow(night.layout.prs))
+        night.publisher.publish(loop, commit(night, loop, "a", one="1\n"), task(night, "a"))
+        assert await finish(night, say=said.append) == 0
+        assert night.publisher.left() == []
+        return said
+
+    monkeypatch.setattr("ralph.engine.finish.SAY_SECONDS", 0.05)
+    with night_on(git_repo, {"id": "a"}) as night:
+        night.record("night_started", {"base_commit": night.base, "occurrence": "once"})
+        assert list(dict.fromkeys(asyncio.run(end(night)))) == ["sending ralph/loop-1", "reporting"]
