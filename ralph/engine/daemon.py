@@ -191,15 +191,21 @@ class Daemon:
     async def work(self, here: window.Window | None) -> int:
         """Run the night that was set up to its report; returns its exit code."""
         from ralph.engine.finish import finish
+        from ralph.engine.train.remote import Conductor
 
         assert self.night
+        self.night.train = train = Conductor(self.night)
         with keep_awake("ralph works on tasks"):
             closing = asyncio.create_task(self._close_window(here)) if here else None
+            if here:
+                train.early(here.closes)
             try:
                 await self._run_loops(self.night)
             finally:
                 if closing:
                     closing.cancel()
+            self.state = "running the train"
+            await train.run(self.leaving)
             self.state = "reporting"
             code = await finish(self.night, resumable=bool(here and self.leaving), say=self._say)
         self.night, self.state = None, "idle"
@@ -250,16 +256,14 @@ class Daemon:
             return
         night.draining = night.draining or why
         night.stopping = why
-        links = [loop.link for loop in night.loops.values() if loop.link]
-        for link in links:
+        for link in night.running():
             link.tell(Tell(why, stop=True, cause=Cause.STOPPED))
         await night.wake()
         end = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < end and any(loop.link for loop in night.loops.values()):
+        while time.monotonic() < end and night.running():
             await asyncio.sleep(0.05)
-        for loop in night.loops.values():
-            if loop.link:
-                loop.link.kill()
+        for link in night.running():
+            link.kill()
 
     def stop(self, why: str, now: bool) -> None:
         """Drain (finish what runs, pick nothing new), or end running agents as well; then leave."""
