@@ -52,7 +52,7 @@ def run(
         config=config or Config(),
         **more,  # type: ignore[arg-type]
     )
-    assert [result.name for result in results] == ["scope", "protected", "secrets", "diff-policy"]
+    assert [result.name for result in results] == ["scope", "protected", "secrets", "diff-policy", "tampering"]
     return {result.name: result for result in results}
 
 
@@ -379,6 +379,7 @@ def test_a_blob_that_can_not_be_read_blocks() -> None:
         "protected": Verdict.NOT_RUN,
         "secrets": Verdict.FAILED,
         "diff-policy": Verdict.FAILED,
+        "tampering": Verdict.NOT_RUN,
     }
     assert Finding("unreadable", "", "larger than 20000000 bytes") in results[1].findings
 

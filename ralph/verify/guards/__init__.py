@@ -1,6 +1,5 @@
-"""Checks of the diff itself, before anything of it is executed: scope, protected paths, secrets, what may be in a tree.
-
-``tampering`` joins them as a module of its own.
+"""Checks of the diff itself, before anything of it is executed: scope, protected paths, secrets, what may be in a tree,
+and what the change does to its own tests.
 """
 
 from ralph.verify.guards.check import check

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from ralph.config import Config
 from ralph.domain import Change, Finding, GuardResult, Task, Verdict
 from ralph.errors import RalphError
-from ralph.verify.guards import policy, protected, scope, secrets
+from ralph.verify.guards import policy, protected, scope, secrets, tampering
 from ralph.verify.guards.diff import Diff, result
 
 
@@ -38,6 +38,7 @@ def check(
         ("protected", lambda: protected.findings(diff, configured)),
         ("secrets", lambda: secrets.findings(diff, known_secrets)),
         ("diff-policy", lambda: policy.findings(diff)),
+        ("tampering", lambda: tampering.findings(diff)),
     ]
     return [_run(name, guard) for name, guard in guards]
 

@@ -1,0 +1,1 @@
+"""JavaScript, TypeScript, Go, Rust and Java, read by tree-sitter."""
