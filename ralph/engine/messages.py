@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from ralph.domain import AgentResult, Cause, GateResult, GuardResult, IterationResult, IterationSpec, Task, Usage
+from ralph.engine.train.values import Plan
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes of one message; a longer one is a fault of the worker, which is killed for it."""
@@ -42,6 +43,8 @@ class Ask:
     id: int
     tokens: int
     dollars: float | None
+    review: bool = False
+    """The reviewer's, not the implementer's."""
     type: Literal["ask"] = "ask"
 
 
@@ -52,6 +55,7 @@ class Spent:
     id: int
     model: str
     usage: Usage
+    review: bool = False
     type: Literal["spent"] = "spent"
 
 
@@ -90,6 +94,22 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class AskReview:
+    """The change is worth a review; answered with a Reviewer once one is free."""
+
+    type: Literal["ask_review"] = "ask_review"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewEnded:
+    """The review is over, or nobody waits for it any more; without a result nothing was run."""
+
+    result: AgentResult | None = None
+    seconds: float = 0
+    type: Literal["review_ended"] = "review_ended"
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     result: IterationResult
     type: Literal["done"] = "done"
@@ -123,6 +143,22 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTrain:
+    """Merge and gate branches together instead of running an iteration."""
+
+    plan: Plan
+    type: Literal["run_train"] = "run_train"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRan:
+    """What a train came to (``train.values.Train`` as data)."""
+
+    found: dict[str, Any]
+    type: Literal["train_ran"] = "train_ran"
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
     """Start. ``secrets`` travel here and nowhere else."""
 
@@ -138,6 +174,23 @@ class Granted:
     reason: str = ""
     cause: Cause | None = None
     type: Literal["granted"] = "granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Answer to AskReview: who reviews, with what; without an agent, why nobody does."""
+
+    agent: str
+    reason: str = ""
+    same: bool = False
+    """It did the work as well: there is no other."""
+    refused: int = 0
+    """How often reviewers have refused the task."""
+    seconds: float = 0
+    """Wall time it may take; 0 = no cap."""
+    tokens: int = 0
+    secrets: dict[str, str] = field(default_factory=dict)
+    type: Literal["reviewer"] = "reviewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +213,9 @@ class Tell:
     type: Literal["tell"] = "tell"
 
 
-Up = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | Done | Broken | Checked
-Down = Go | Check | Granted | Known | Tell
+Told = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | AskReview | ReviewEnded
+Up = Told | Done | Broken | Checked | TrainRan
+Down = Go | Check | RunTrain | Granted | Reviewer | Known | Tell
 
 _STRICT = ConfigDict(extra="forbid")
 _UP: TypeAdapter[Up] = TypeAdapter(Annotated[Up, Field(discriminator="type")], config=_STRICT)

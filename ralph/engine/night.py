@@ -22,7 +22,7 @@ from ralph.engine import scene
 from ralph.engine.accounts import Accounts
 from ralph.engine.board import Board
 from ralph.engine.budget import Budget
-from ralph.engine.executor import Executor
+from ralph.engine.executor import Executor, Link
 from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import Tell
@@ -38,6 +38,7 @@ VERDICTS = 50
 
 if TYPE_CHECKING:
     from ralph.engine.publish import Publisher
+    from ralph.engine.train.remote import Conductor
 
 
 @dataclass
@@ -100,6 +101,9 @@ class Night:
     publish: Callable[[LoopState, str, Task], None] = lambda _loop, _commit, _task: None
     progress: Callable[[str], None] = lambda _iteration: None
     publisher: Publisher | None = None
+    review_slots: asyncio.Semaphore | None = None
+    """Reviewers that are free; ``reviews.slots`` makes it."""
+    train: Conductor | None = None
 
     def record(
         self, kind: str, data: Mapping[str, Any], *, loop: str = "", task: str = "", iteration: str = ""
@@ -114,6 +118,11 @@ class Night:
         self.record("notice", {"event": event, "title": title})
         asyncio.get_running_loop().run_in_executor(None, self.notifier.send, Notice(event, title, text or title))
 
+    def running(self) -> list[Link]:
+        """The lines to all workers that are at work."""
+        links = [loop.link for loop in self.loops.values()] + [self.train.link if self.train else None]
+        return [link for link in links if link]
+
     async def wake(self) -> None:
         """Something changed that may give an idle loop work."""
         async with self.changed:
@@ -126,7 +135,7 @@ class Night:
         """Keep verdicts that were executed on a tree, so that the same is never executed twice."""
         known = self.verdicts.setdefault(tree, {})
         for gate in gates:
-            if gate.execution and gate.verdict in (Verdict.PASSED, Verdict.FAILED):
+            if (gate.execution or gate.review) and gate.verdict in (Verdict.PASSED, Verdict.FAILED):
                 known[gate.name] = gate
         self.verdicts[tree] = self.verdicts.pop(tree)
         while len(self.verdicts) > VERDICTS:

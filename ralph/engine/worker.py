@@ -36,8 +36,10 @@ from ralph.engine.messages import (
     Judged,
     Known,
     Ready,
+    RunTrain,
     Snapshot,
     Step,
+    TrainRan,
 )
 from ralph.errors import RalphError
 from ralph.host import sandbox
@@ -82,6 +84,11 @@ def _work(line: Line, shim: Shim, go: Down) -> None:
             with lock_workspace(Path(go.spec.loop_dir)):
                 found = preflight.examine(go.spec, go.key, go.tasks, shim, [(line.fileno(), line.look)])
             line.send(Checked(found.as_data()))
+        elif isinstance(go, RunTrain):
+            from ralph.engine.train.examine import serve
+
+            with lock_workspace(Path(go.plan.spec.loop_dir)):
+                line.send(TrainRan(serve(go.plan, shim, line)))
         elif isinstance(go, Go):
             with lock_workspace(Path(go.spec.loop_dir)):
                 result = Worker(line, go.spec, go.secrets, shim).run()
