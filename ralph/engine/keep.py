@@ -107,10 +107,10 @@ class Keeper:
             here = self.place.tree / name
             if any(path.is_symlink() for path in here.parents if path.is_relative_to(self.place.tree)):
                 continue  # it may lead anywhere; nothing is made through it
-            if here.is_symlink() and not self.place.boxed:
-                here.unlink()  # the last tree's, or the agent's
-            if here.is_symlink():
-                continue
+            if here.is_symlink() or (here.exists() and not here.is_dir()):
+                if self.place.boxed and self._tracked(name):
+                    continue
+                here.unlink()  # the last tree's, or the agent's: what is bound over it would land where it leads
             if here.exists():
                 continue
             here.parent.mkdir(parents=True, exist_ok=True)
@@ -118,3 +118,7 @@ class Keeper:
                 here.mkdir()
             else:
                 here.symlink_to(host)
+
+    def _tracked(self, name: str) -> bool:
+        """Whether the tree itself has something there."""
+        return bool(self.workspace.work.fields("ls-files", "-z", "--", f":(top,literal){name}"))

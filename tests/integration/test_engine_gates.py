@@ -120,7 +120,7 @@ def test_caches_of_old_trees_go(git_repo: Path, tmp_path: Path, shim: Shim) -> N
     for number in range(judging.CACHES + 4):
         stage.write("file", str(number))
         stage.gates(stage.loop.space.snapshot())
-    assert len(list((stage.place.loop / "cache").iterdir())) <= judging.CACHES + 1
+    assert len(list((stage.place.loop / "cache" / "trees").iterdir())) <= judging.CACHES + 1
 
 
 def test_no_mount_point_is_made_through_a_link_of_the_tree(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
@@ -131,3 +131,35 @@ def test_no_mount_point_is_made_through_a_link_of_the_tree(git_repo: Path, tmp_p
     stage = Stage(git_repo, tmp_path / "state", shim, NoSandbox(), config("true"))
     stage.bench.keeper.mount_points({"front/node_modules": tmp_path})
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("left", ["link", "file"])
+def test_what_an_agent_left_at_a_mount_point_is_taken_away(
+    git_repo: Path, tmp_path: Path, shim: Shim, sandbox_or_skip: Sandbox, left: str
+) -> None:
+    """A kept folder that was bound over a link would hide whatever the link leads to: the sources, say."""
+    (git_repo / ".venv" / "bin").mkdir(parents=True)
+    (git_repo / "src").mkdir()
+    (git_repo / "src" / "a").write_text("a\n")
+    (git_repo / ".gitignore").write_text(".venv\n")
+    commit_all(git_repo)
+    stage = Stage(git_repo, tmp_path / "state", shim, sandbox_or_skip, config("ls src .venv", keep=[".venv"]))
+    there = stage.loop.tree / ".venv"
+    there.symlink_to("src") if left == "link" else there.write_text("")
+    result = stage.gates()["g"]
+    assert result.verdict is Verdict.PASSED, result.reason
+    log = (stage.place.run / (result.execution or pytest.fail("it was not executed")).log).read_text()
+    assert log.split() == [".venv:", "bin", "src:", "a"]
+    assert there.is_dir() and not there.is_symlink()
+
+
+@pytest.mark.sandbox
+def test_a_link_that_the_project_has_at_a_mount_point_stays(
+    git_repo: Path, tmp_path: Path, shim: Shim, sandbox_or_skip: Sandbox
+) -> None:
+    (git_repo / "modules").symlink_to("src")
+    commit_all(git_repo)
+    stage = Stage(git_repo, tmp_path / "state", shim, sandbox_or_skip, config("true"))
+    stage.bench.keeper.mount_points({"modules": tmp_path})
+    assert (stage.loop.tree / "modules").is_symlink()
