@@ -114,6 +114,9 @@ class Gate(Table):
     """Cheap gates run first."""
     junit: str = ""
     """Path of the JUnit XML that the command writes, relative to the tree; known runners are told by the daemon."""
+    coverage: str = ""
+    """Path of the coverage file that the command writes, relative to the tree: LCOV or Cobertura XML. Python tests are
+    measured without it."""
     network: Literal["none", "host"] = "none"
     """`host` shares the machine's network (a database on loopback)."""
     env: dict[str, str] = {}

@@ -18,6 +18,7 @@ from ralph.verify.junit import MAX_BYTES
 
 _SKIPPED = frozenset({".git", "node_modules", ".venv"})
 _MOST_FILES = 5_000
+_COVERAGE_BYTES = 100_000_000
 _CLOCK_SLACK = 0.02
 """Seconds by which a file system's coarse clock may lag behind ours."""
 
@@ -34,6 +35,18 @@ def gather(
     for path in _parts(found) if found and redactor else ():
         _redact(path, redactor)
     return found
+
+
+def gather_coverage(planned: PlannedGate, completed: Completed, *, tree: Path, into: Path) -> None:
+    """Copy the coverage file that a gate left in ``tree`` to the file ``into``, where it was written by this run."""
+    path = planned.gate.coverage.lstrip("/")
+    since = datetime.fromisoformat(completed.started).timestamp() - _CLOCK_SLACK
+    try:
+        data = read_beneath(tree, path, _COVERAGE_BYTES) if path else None
+    except RalphError:
+        data = b"too large"  # unreadable must not look like missing
+    if data is not None and (tree / path).lstat().st_mtime >= since:
+        write_atomic(into, data)
 
 
 def digest(report: Path) -> str:

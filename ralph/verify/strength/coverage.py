@@ -45,6 +45,8 @@ class Changed:
     uncovered: tuple[int, ...] = ()
     tests: Mapping[int, frozenset[str]] = field(default_factory=dict)
     """Per covered line the tests that ran it; none where only the import did, or the run did not keep them apart."""
+    missed: frozenset[int] = frozenset()
+    """All lines of the statements that did not run."""
 
 
 def read(data: bytes, root: str = "", only: Collection[str] | None = None) -> Coverage | Unreadable:
@@ -94,7 +96,8 @@ def of_statements(statements: Sequence[Statement], file: FileCoverage | None) ->
             tests[number] = tests.get(number, frozenset()) | ran
     lines = {one.first for one in covered}
     uncovered = {one.first for one in statements} - lines
-    return Changed(tuple(sorted(lines)), tuple(sorted(uncovered)), tests)
+    missed = frozenset(line for one in statements for line in one.lines) - frozenset(tests)
+    return Changed(tuple(sorted(lines)), tuple(sorted(uncovered)), tests, missed)
 
 
 def of_lines(changed: Collection[int], file: FileCoverage | None) -> Changed:
@@ -107,3 +110,16 @@ def of_lines(changed: Collection[int], file: FileCoverage | None) -> Changed:
 
 
 _NONE: frozenset[str] = frozenset()
+
+
+def merge(found: Sequence[Coverage]) -> Coverage:
+    """What several processes of one run executed together."""
+    files: dict[str, FileCoverage] = {}
+    for path in sorted({path for one in found for path in one.files}):
+        parts = [one.files[path] for one in found if path in one.files]
+        executed = frozenset[int]().union(*(part.executed for part in parts))
+        missing = frozenset[int]().union(*(part.missing for part in parts)) - executed
+        lines = {line for part in parts for line in part.tests}
+        tests = {line: frozenset[str]().union(*(part.tests.get(line, _NONE) for part in parts)) for line in lines}
+        files[path] = FileCoverage(executed, missing, tests)
+    return Coverage(files)

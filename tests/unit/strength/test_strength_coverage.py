@@ -173,7 +173,7 @@ def test_a_statement_ran_where_any_of_its_lines_did() -> None:
     found = of_statements(statements, ran)
     assert (found.covered, found.uncovered) == ((1,), (5,))
     assert found.tests == {line: frozenset({"t"}) for line in (1, 2, 3, 4)}
-    assert of_statements(statements, None) == Changed((), (1, 5), {})
+    assert of_statements(statements, None) == Changed((), (1, 5), {}, frozenset({1, 2, 3, 4, 5}))
 
 
 def test_lines_of_other_languages_are_those_that_the_file_knows() -> None:

@@ -1,0 +1,240 @@
+"""Strength by execution: which changed lines the tests run, and which planted faults they notice."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from loops import Loop, commit_all, make_loop
+
+from ralph.config import Config, freeze
+from ralph.core.secrets import Redactor
+from ralph.domain import Feedback, GateResult, IterationSpec, Outcome, Task, Verdict
+from ralph.engine.jails import Place
+from ralph.engine.judge.base import Base
+from ralph.engine.judge.bench import Bench
+from ralph.engine.judge.case import Assessment, Case
+from ralph.engine.judge.gates import run_gates
+from ralph.engine.judge.measure import cache_of
+from ralph.engine.judge.strength import strength
+from ralph.engine.keep import Keeper
+from ralph.host.files import own_directory
+from ralph.host.process import Shim
+from ralph.host.sandbox import NoSandbox, Sandbox
+
+TASK = Task("a", "A")
+PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q"
+UNITTEST = f"{shlex.quote(sys.executable)} -m unittest"
+SHOP = """\
+RATE = 2
+
+
+def price(count):
+    total = count * RATE
+    if count > 10:
+        total = total - 1
+    return total
+
+
+def label(name):
+    return name.upper()
+"""
+CHANGED = """\
+RATE = 2
+
+
+def price(count, free=0):
+    total = (count - free) * RATE
+    if count >= 10:
+        total = total - 1
+    if count < 0:
+        raise ValueError(count)
+    return total
+
+
+def label(name):
+    return name.upper()
+"""
+TESTS = """\
+import shop
+
+
+def test_price():
+    assert shop.price(1) == 2
+
+
+def test_label():
+    assert shop.label("a") == "A"
+"""
+MORE = """
+
+def test_many():
+    assert shop.price(20) == 39
+"""
+
+
+@dataclass
+class Shop:
+    """A small project, a change of it, and the bench on which it is judged."""
+
+    loop: Loop
+    bench: Bench
+    config: Config
+
+    def judged(self, files: dict[str, str], feedback: Feedback | None = None) -> tuple[GateResult, ...]:
+        for name, text in files.items():
+            path = self.loop.tree / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        tree = self.loop.space.snapshot()
+        head_tree = self.loop.space.tree_of(self.loop.base)
+        changes = tuple(self.loop.space.changes(head_tree, tree))
+        self.bench.place = replace(self.bench.place, spec=replace(self.bench.place.spec, feedback=feedback))
+        case = Case(TASK, self.loop.base, head_tree, tree, changes, {}, lambda: {})
+        found = Assessment(case, Base(self.bench, TASK, head_tree, {}), {})
+        found.gates = run_gates(self.bench, TASK, tree, case.paths, {})
+        assert not found.blocked, (found.blocked, found.gates[0].excerpt)
+        results = strength(self.bench, found)
+        assert self.loop.space.snapshot() == tree, "the candidate lies there as it was"
+        return results
+
+
+@pytest.fixture
+def shim() -> Iterator[Shim]:
+    with Shim.start(-1, "0" * 32) as started:
+        yield started
+
+
+def shop(
+    repo: Path, state: Path, shim: Shim, sandbox: Sandbox | None = None, command: str = PYTEST, **verify: object
+) -> Shop:
+    table = {"name": "tests", "command": command, "kind": "tests"}
+    config = Config.model_validate({"gates": [table], "verify": {"mutation_seconds": 60, **verify}})
+    (repo / "shop.py").write_text(SHOP)
+    (repo / "tests").mkdir()
+    (repo / "tests/__init__.py").write_text("")
+    (repo / "tests/test_shop.py").write_text(TESTS)
+    commit_all(repo)
+    own_directory(state)
+    own_directory(state / "loops" / "alpha")
+    loop = make_loop(repo, state)
+    frozen = state / "frozen.toml"
+    frozen.write_text(freeze(config))
+    spec = IterationSpec(
+        night="n",
+        iteration="n.alpha.1",
+        loop="alpha",
+        task=TASK,
+        attempt=1,
+        tag="0" * 32,
+        run_dir=str(state / "runs" / "one"),
+        loop_dir=str(state / "loops" / "alpha"),
+        mirror=str(loop.mirror.path),
+        checkout=str(repo),
+        head=loop.base,
+        start_tree=None,
+        validate_only=False,
+        gate_base=False,
+        agent="sh",
+        config=str(frozen),
+    )
+    place = Place(spec, config, sandbox or NoSandbox())
+    place.make()
+    keeper = Keeper(place, shim, loop.space)
+    bench = Bench(place, config, shim, loop.space, keeper, Redactor(), (), (), lambda *_: None)
+    return Shop(loop, bench, config)
+
+
+@pytest.mark.parametrize("boxed", [False, pytest.param(True, marks=pytest.mark.sandbox)])
+def test_lines_that_no_test_runs_and_faults_that_none_notices_are_named(
+    git_repo: Path, tmp_path: Path, shim: Shim, boxed: bool, request: pytest.FixtureRequest
+) -> None:
+    sandbox = request.getfixturevalue("sandbox_or_skip") if boxed else NoSandbox()
+    project = shop(git_repo, tmp_path / "state", shim, sandbox)
+    (result,) = project.judged({"shop.py": CHANGED, "tests/test_shop.py": TESTS + MORE})
+    assert (result.kind, result.verdict, result.blocks) == ("strength", Verdict.PASSED, False), result.reason
+    found = result.strength
+    assert found is not None
+    assert (found.changed, found.covered, found.uncovered) == (4, 3, ("shop.py:9",))
+    fates = {(one.line, one.after): one.fate for one in found.mutants}
+    assert fates == {
+        (4, "def price(count, free=1):"): "killed",
+        (5, "total = (count + free) * RATE"): "survived",
+        (5, "total = (count - free) / RATE"): "killed",
+        (6, "if count > 10:"): "survived",
+        (6, "if not (count >= 10):"): "killed",
+        (6, "if count >= 11:"): "survived",
+        (8, "if count <= 0:"): "survived",
+        (8, "if not (count < 0):"): "killed",
+        (8, "if count < 1:"): "survived",
+        (9, "pass"): "untested",
+    }
+    assert "3 of 4 changed statements ran in the tests" in result.reason
+    assert "the tests noticed 4 of 9 planted faults" in result.reason
+    assert result.excerpt.count("    + ") == 3
+    assert "and 2 more" in result.excerpt
+    assert "No test runs: shop.py:9" in result.excerpt
+    executed = [one.execution for one in result.runs]
+    assert [one.purpose for one in executed].count("mutant") == 9
+    assert len({one.tree for one in executed if one.purpose == "mutant"}) == 9
+    assert all(one.log_sha256 and one.report for one in executed)
+    named = {test for one in found.mutants for test in one.tests}
+    assert named == {"tests/test_shop.py::test_price", "tests/test_shop.py::test_many"}
+    assert not (cache_of(project.bench.place, executed[1].tree) / "pytest").exists()
+
+
+def test_the_next_change_asks_only_the_tests_that_concern_it(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    project = shop(git_repo, tmp_path / "state", shim)
+    project.judged({"shop.py": SHOP.replace("upper()", "upper().strip()")})
+    (result,) = project.judged({"shop.py": SHOP.replace("upper()", "strip().upper()")})
+    measured = [one for one in result.runs if one.execution.purpose == "coverage"]
+    assert [set(one.outcomes) for one in measured] == [{"tests/test_shop.py::test_label"}]
+    assert "1 tests of tests concern it" in result.reason
+
+
+UNIT_TESTS = """\
+import unittest
+
+import shop
+
+
+class PriceTest(unittest.TestCase):
+    def test_price(self):
+        self.assertEqual(shop.price(20), 39)
+"""
+
+
+def test_unittest_is_measured_as_a_whole(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    project = shop(git_repo, tmp_path / "state", shim, command=UNITTEST)
+    (result,) = project.judged({"shop.py": SHOP.replace("> 10", "> 12"), "tests/test_shop.py": UNIT_TESTS})
+    assert result.strength is not None, result.reason
+    assert (result.strength.changed, result.strength.covered) == (1, 1)
+    assert {one.after: one.fate for one in result.strength.mutants} == {
+        "if count >= 12:": "survived",
+        "if not (count > 12):": "killed",
+        "if count > 13:": "survived",
+    }
+
+
+def test_with_retry_survivors_refuse_a_change_once(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    project = shop(git_repo, tmp_path / "state", shim, strength="retry", mutation_seconds=0.1)
+    change = {"shop.py": SHOP.replace("> 10", ">= 10")}
+    (first,) = project.judged(change)
+    assert (first.verdict, first.blocks) == (Verdict.FAILED, True)
+    again = Feedback(1, Outcome.REJECTED, first.reason, (), (first,))
+    (second,) = project.judged(change, again)
+    assert (second.verdict, second.blocks) == (Verdict.PASSED, False)
+
+
+def test_what_can_not_be_measured_is_not_run_and_keeps_nothing_out(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    project = shop(git_repo, tmp_path / "state", shim)
+    hostile = "import atexit, os, shutil\nif place := os.environ.get('RALPH_COVERAGE_RC'):\n"
+    hostile += "    atexit.register(shutil.rmtree, os.path.dirname(place))\n"
+    (result,) = project.judged({"shop.py": CHANGED, "tests/conftest.py": hostile})
+    assert (result.verdict, result.blocks) == (Verdict.NOT_RUN, False)
+    assert "tests: the tests" in result.reason
+    assert project.judged({"shop.py": SHOP, "README.md": "x"}) == ()
