@@ -42,6 +42,8 @@ class Loop(Table):
     """Take only tasks of this role; empty: any."""
     route: list[str] = []
     """Agents this loop uses, instead of the role's route."""
+    reviewer: list[str] = []
+    """Agents that review this loop's changes, instead of the route of the role `reviewer`."""
     limits: LoopLimits = LoopLimits()
     """Caps of this loop."""
 
@@ -273,7 +275,8 @@ class Config(Table):
     loops: list[Loop] = []
     agents: dict[Name, Agent] = {}
     routes: dict[str, list[str]] = {}
-    """Per role a ladder of agents; the next one after a reassignment."""
+    """Per role a ladder of agents; the next one after a reassignment. With a route of the role `reviewer` every
+    change is reviewed before it lands, by the first of it that did not do the work."""
     roles: dict[str, Role] = {}
     gates: list[Gate] = []
     sandbox: Sandbox = Sandbox()
@@ -295,7 +298,8 @@ class Config(Table):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Config:
-        for where, route in [*self.routes.items(), *((loop.name, loop.route) for loop in self.loops)]:
+        own = [(loop.name, [*loop.route, *loop.reviewer]) for loop in self.loops]
+        for where, route in [*self.routes.items(), *own]:
             for agent in route:
                 if agent not in self.agents:
                     known = ", ".join(sorted(self.agents)) or "none"
@@ -313,3 +317,7 @@ class Config(Table):
         """The ladder of agents for a role: the loop's own, the role's, the implementer's, or all agents."""
         own = loop.route if loop else []
         return own or self.routes.get(role) or self.routes.get("implementer") or list(self.agents)
+
+    def reviewers(self, loop: Loop | None = None) -> list[str]:
+        """Who may review a loop's changes: its own reviewers or the route of that role; empty: nobody does."""
+        return (loop.reviewer if loop else []) or self.routes.get("reviewer", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ralph.config import Config
 from ralph.config.limits import LoopLimits
@@ -13,6 +13,8 @@ from ralph.core.limits import Caps, Decision, Hit, Measure, Reservations, Scope,
 from ralph.domain import Cause, Outcome, Task, Usage
 from ralph.memory.ledger import Event
 
+REVIEWER = "reviewer"
+"""The role whose limits hold for reviews."""
 LOST = (Outcome.ABANDONED, Outcome.INFRASTRUCTURE)
 """Ends of an iteration after which nobody knows whether a call that was under way was charged."""
 
@@ -37,7 +39,7 @@ class Budget:
     A reservation that was never settled (the daemon died in between) counts as spent.
     """
 
-    KINDS = ("began", "reserved", "settled", "agent_ended", "ended", "task", "resumed")
+    KINDS = ("began", "reserved", "settled", "agent_ended", "review_ended", "ended", "task", "resumed")
     """Events that it is rebuilt from."""
 
     def __init__(self, config: Config, events: Iterable[Event], night: str) -> None:
@@ -51,12 +53,7 @@ class Budget:
         """Make the iteration's scopes known and name them."""
         limits, own = self._config.limits, task.budget
         names = Scopes(f"iteration {iteration}", f"task {task.id}", f"role {task.role}", f"loop {loop}")
-        self._book.open(
-            names.iteration,
-            Caps(
-                seconds=limits.iteration_minutes * 60, tokens=limits.iteration_tokens, dollars=limits.iteration_dollars
-            ),
-        )
+        self._book.open(names.iteration, self._iteration_caps())
         self._book.open(
             names.task,
             Caps(
@@ -69,6 +66,18 @@ class Budget:
         self._book.open(names.role, _caps(role.limits) if role else Caps())
         self._book.open(names.loop, self._loop_caps(loop))
         return names
+
+    def review_scopes(self, scopes: Scopes) -> Scopes:
+        """The scopes of the review of an iteration: the caps of an iteration for itself, and the reviewer's role."""
+        own = f"review {scopes.iteration.removeprefix('iteration ')}"
+        self._book.open(own, self._iteration_caps())
+        role = self._config.roles.get(REVIEWER)
+        self._book.open(f"role {REVIEWER}", _caps(role.limits) if role else Caps())
+        return replace(scopes, iteration=own, role=f"role {REVIEWER}")
+
+    def begin_review(self, scopes: Scopes) -> None:
+        """Count one review, for the role alone: it is no iteration of anybody else's."""
+        self._book.charge("", Spent(iterations=1), [scopes.role])
 
     def task_cap(self, task: Task) -> int:
         return task.budget.iterations or self._config.limits.task_iterations
@@ -177,6 +186,12 @@ class Budget:
     def _spend(self, scopes: Scopes, spent: Spent) -> None:
         self._book.charge("", spent, scopes.names())
 
+    def _iteration_caps(self) -> Caps:
+        limits = self._config.limits
+        return Caps(
+            seconds=limits.iteration_minutes * 60, tokens=limits.iteration_tokens, dollars=limits.iteration_dollars
+        )
+
     def _night_caps(self) -> Caps:
         limits = self._config.limits
         return Caps(iterations=limits.night_iterations, tokens=limits.night_tokens, dollars=limits.night_dollars)
@@ -209,7 +224,7 @@ class Budget:
                 case "settled":
                     spent, id = _spent(event.data["usage"]), event.data.get("id", 0)
                     mine = held.get(event.iteration, {})
-                    if id in mine and event.iteration in whole:
+                    if id in mine and self._is_whole(mine[id][0], whole):
                         mine[id] = (mine[id][0], _rest(mine[id][1], spent))
                     else:
                         mine.pop(id, None)
@@ -218,6 +233,10 @@ class Budget:
                     held.pop(event.iteration, None)
                 case "agent_ended":
                     self._replay(event, roles, night, Spent(seconds=event.data.get("seconds", 0)))
+                case "review_ended":
+                    self._replay(event, roles, night, Spent(seconds=event.data.get("seconds", 0)))
+                    if event.night == night:
+                        self._book.charge("", Spent(iterations=1), [f"role {REVIEWER}"])
                 case "task" if event.data.get("by") == "person" and event.data["status"] == "pending":
                     self._book.open(f"task {event.task}", Caps(), Spent())
                 case "resumed" if event.night == night and event.data.get("lifted"):
@@ -231,10 +250,16 @@ class Budget:
         """True where one ask stands for many calls; the built-in agent asks before each."""
         return agent in self._config.agents and self._config.agents[agent].kind != "api"
 
+    def _is_whole(self, reserved: Event, whole: set[str]) -> bool:
+        """Whether what was reserved stands for many calls; a review names its own agent."""
+        reviewer = reserved.data.get("agent")
+        return self._reserves_the_whole_run(reviewer) if reviewer else reserved.iteration in whole
+
     def _replay(self, event: Event, roles: Mapping[str, str], night: str, spent: Spent) -> None:
         names = [f"task {event.task}"]
         if event.night == night:
-            names += [f"role {roles.get(event.iteration, '')}", f"loop {event.loop}", "night"]
+            role = event.data.get("role", roles.get(event.iteration, ""))
+            names += [f"role {role}", f"loop {event.loop}", "night"]
             names.append(f"iteration {event.iteration}")
         for name in names:
             if not self._book.known(name):

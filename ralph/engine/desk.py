@@ -32,7 +32,8 @@ class WorkerDesk:
     deadline: float = 0
     """Monotonic moment at which the agent's time is up; 0 = never."""
     cause: Cause | None = None
-    _asked: int = 0
+    review: bool = False
+    """What is asked for is the reviewer's."""
 
     def run(
         self,
@@ -90,15 +91,15 @@ class WorkerDesk:
         return self.shim.open(self._request(argv, env, None, "tools.log"))
 
     def ask(self, tokens: int, dollars: float | None) -> Grant:
-        self._asked += 1
-        self.line.send(Ask(self._asked, tokens, dollars))
-        answer = self.line.await_grant(self._asked, GRANT_SECONDS)
+        self.line.asked += 1
+        self.line.send(Ask(self.line.asked, tokens, dollars, self.review))
+        answer = self.line.await_grant(self.line.asked, GRANT_SECONDS)
         if not answer.ok:
             self.cause = self.cause or answer.cause
         return Grant(answer.ok, answer.reason, answer.cause)
 
     def spent(self, usage: Usage, model: str) -> None:
-        self.line.send(Spent(self._asked, model, usage))
+        self.line.send(Spent(self.line.asked, model, usage, self.review))
 
     def poll(self) -> Word | None:
         self.shim.touch()  # a model call under way is a sign of life that the watchdogs can't see

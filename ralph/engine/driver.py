@@ -8,13 +8,14 @@ from typing import Any, assert_never
 
 from ralph.domain import Cause, IterationResult, IterationSpec, Outcome
 from ralph.engine import messages, opening
-from ralph.engine.budget import LOST, Scopes
+from ralph.engine.budget import LOST, REVIEWER, Scopes
 from ralph.engine.executor import Link
 from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import plain
 from ralph.engine.night import Night
 from ralph.engine.patience import patience
+from ralph.engine.reviews import Reviewing
 
 GRANT_SECONDS = 600
 """A grant that is not answered in this time is a denial."""
@@ -34,6 +35,7 @@ class Driver:
         self.asked: list[str] = []
         self.held: list[tuple[str, dict[str, Any]]] = []
         self.timer: asyncio.TimerHandle | None = None
+        self.reviewing = Reviewing(night, loop, spec.task.id, spec.agent, self.where)
 
     async def run(self, link: Link) -> IterationResult:
         """Drive the worker; a worker that dies or babbles makes an infrastructure failure."""
@@ -50,6 +52,7 @@ class Driver:
             watchdog.cancel()
             for task in self.asks:
                 task.cancel()
+            self.reviewing.close()
             self.night.budget.close(self.asked, orderly=self.result is not None and self.result.outcome not in LOST)
             self.loop.link = None
             self.loop.closing = asyncio.create_task(link.close())
@@ -87,7 +90,7 @@ class Driver:
             case messages.Spent():
                 self._spent(link, message)
             case messages.AgentWaits():
-                self.loop.at("implement", f"agent waits: {message.reason}")
+                self.loop.at(self.loop.step, f"agent waits: {message.reason}")
             case messages.AgentEnded():
                 self._hold("agent_ended", {**plain(message.result), "seconds": message.seconds})
                 night.budget.worked(self.scopes, message.seconds)
@@ -99,6 +102,10 @@ class Driver:
                 link.tell(messages.Known(night.verdicts_of(message.tree), night.verdicts_of(self.spec.head_tree)))
             case messages.Judged():
                 self._judged(message)
+            case messages.AskReview():
+                self.reviewing.wanted(link, self.scopes)
+            case messages.ReviewEnded():
+                self.reviewing.ended(message)
             case messages.Done():
                 self.result = message.result
                 point("done")
@@ -110,7 +117,8 @@ class Driver:
     async def _grant(self, link: Link, ask: messages.Ask) -> None:
         budget = self.night.budget
         self.asked.append(f"{self.spec.iteration}/{ask.id}")
-        waiting = budget.ask(self.asked[-1], self.scopes, ask.tokens, ask.dollars)
+        scopes, more = self._who(ask.review)
+        waiting = budget.ask(self.asked[-1], scopes, ask.tokens, ask.dollars)
         try:
             hit = await asyncio.wait_for(waiting, GRANT_SECONDS)
         except TimeoutError:
@@ -118,24 +126,33 @@ class Driver:
             return
         if hit:
             cause = hit.cause.cause
-            self.loop.denied = hit
+            if not ask.review:
+                self.loop.denied = hit
             link.tell(messages.Granted(ask.id, False, str(hit), cause))
             return
-        data = {"id": ask.id, "tokens": ask.tokens, "dollars": ask.dollars}
+        data = {"id": ask.id, "tokens": ask.tokens, "dollars": ask.dollars, **more}
         self.night.record("reserved", data, **self.where)
         link.tell(messages.Granted(ask.id, True))
 
     def _spent(self, link: Link, spent: messages.Spent) -> None:
-        data = {"id": spent.id, "model": spent.model, "usage": plain(spent.usage)}
+        scopes, more = self._who(spent.review)
+        agent = more.get("agent", self.spec.agent)
+        data = {"id": spent.id, "model": spent.model, "usage": plain(spent.usage), **more}
         self.night.record("settled", data, **self.where)
-        one_by_one = self.night.config.agents[self.spec.agent].kind == "api"
+        one_by_one = self.night.config.agents[agent].kind == "api"
         book = self.night.budget.settle if one_by_one else self.night.budget.charge
-        book(f"{self.spec.iteration}/{spent.id}", self.scopes, spent.usage)
-        self.night.account_answered(self.spec.agent, self.loop)
-        for hit in self.night.budget.nearly(self.scopes):
-            if hit.scope == self.scopes.iteration and hit.scope not in self.told:
+        book(f"{self.spec.iteration}/{spent.id}", scopes, spent.usage)
+        self.night.account_answered(agent, self.loop)
+        for hit in self.night.budget.nearly(scopes):
+            if hit.scope == scopes.iteration and hit.scope not in self.told:
                 self.told.add(hit.scope)
                 link.tell(messages.Tell(f"Budget nearly used ({hit}). Finish now: leave the work in a good state."))
+
+    def _who(self, review: bool) -> tuple[Scopes, dict[str, str]]:
+        """Whose budget a call is on, and what its events say besides; the iteration's, where nobody reviews."""
+        if review and self.reviewing.agent and self.reviewing.scopes:
+            return self.reviewing.scopes, {"role": REVIEWER, "agent": self.reviewing.agent}
+        return self.scopes, {}
 
     def _judged(self, message: messages.Judged) -> None:
         for guard in message.guards:

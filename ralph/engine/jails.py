@@ -152,6 +152,51 @@ def agent_jail(place: Place, kept: Mapping[str, Path], binds: Sequence[Path], st
     )
 
 
+def review_jail(
+    place: Place, kept: Mapping[str, Path], binds: Sequence[Path], state: Sequence[Path], gates: Path, files: bool
+) -> Jail:
+    """The reviewer sees what an agent sees and writes nothing that anybody reads but, with ``files``, its review."""
+    room = place.room("review")
+    scratch = [(room.path / "scratch" / name, place.checkout / name) for name in place.config.workspace.scratch]
+    for host, _ in scratch:
+        host.mkdir(parents=True, exist_ok=True)
+    objects = (Path(place.spec.mirror) / "objects", place.loop / "git" / "objects")
+    return Jail(
+        tree=place.tree,
+        at=place.checkout,
+        home=room.home,
+        tmp=room.tmp,
+        tree_writable=False,
+        read_only=(
+            *place.keep_binds(kept),
+            (place.run / "prompt.md", INSIDE / "prompt.md"),
+            (gates, INSIDE / "gates"),
+            *((path, INSIDE / "bin" / path.name) for path in binds),
+            *((path, path) for path in objects),
+            *_readable(place.config),
+        ),
+        writable=(
+            *([(place.notes, INSIDE / "notes")] if files else []),
+            *((path, path) for path in state if path.exists()),
+            *scratch,
+            *place.cache_binds(room, kept),
+        ),
+        hidden=(place.loop.parent.parent,),
+        network=True,
+    )
+
+
+def review_environment(
+    place: Place, jail: Jail, gates: Path, further: Mapping[str, str], files: bool
+) -> dict[str, str]:
+    """The reviewer's environment: the gates' commands come first on its PATH."""
+    notes = place.inside(place.notes, INSIDE / "notes")
+    told = {f"RALPH_{name.upper()}_FILE": str(notes / f"{name}.txt") for name in ("review", "usage") if files}
+    told["RALPH_PROMPT_FILE"] = str(place.inside(place.run / "prompt.md", INSIDE / "prompt.md"))
+    told["PATH"] = os.pathsep.join([str(place.inside(gates, INSIDE / "gates")), search_path(place)])
+    return environment(place, jail, {**told, **further})
+
+
 def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, gate: Gate) -> Jail:
     """A gate may write its caches and its report, and the tree only where it says so."""
     room = place.room(f"gate-{gate.name}")

@@ -11,7 +11,7 @@ from time import monotonic
 from pydantic import ValidationError
 
 from ralph.domain import Cause
-from ralph.engine.messages import MAX_LINE, Down, Granted, Known, Tell, Up, decode_down, encode_up
+from ralph.engine.messages import MAX_LINE, Down, Granted, Known, Reviewer, Tell, Up, decode_down, encode_up
 
 SEND_SECONDS = 60
 
@@ -30,6 +30,8 @@ class Line:
         self._inbox: deque[Down] = deque()
         self.stop: Tell | None = None
         """The daemon's word that the iteration ends now."""
+        self.asked = 0
+        """Number of the last request for budget."""
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -77,6 +79,19 @@ class Line:
                 return Granted(id, False, self.stop.text, self.stop.cause or Cause.STOPPED)
             if not self._wait(end - monotonic()):
                 return Granted(id, False, "no answer in time", Cause.STOPPED)
+
+    def await_reviewer(self, seconds: float) -> Reviewer:
+        """Block until the daemon named a reviewer; none in time is none, so is a stop."""
+        end = monotonic() + seconds
+        while True:
+            for message in self._inbox:
+                if isinstance(message, Reviewer):
+                    self._inbox.remove(message)
+                    return message
+            if self.stop:
+                return Reviewer("", self.stop.text)
+            if not self._wait(end - monotonic()):
+                return Reviewer("", f"no reviewer came free in {seconds:.0f} s")
 
     def await_known(self) -> Known:
         """Block until the daemon answered a snapshot."""

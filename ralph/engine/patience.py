@@ -23,5 +23,5 @@ def patience(config: Config, task: Task, seconds_left: float) -> float:
     once = sum(gate.timeout for gate in config.gates) + len(task.checks) * check
     setup = SETUPS * SETUP_SECONDS if config.workspace.setup else 0
     again = config.verify.flaky_runs * 2
-    reviewer = config.limits.iteration_minutes * 60
+    reviewer = 2 * (config.limits.iteration_minutes * 60 or UNLIMITED)  # until one is free, and its work
     return (seconds_left or UNLIMITED) + setup + once * (PASSES + again) + reviewer + OVERTIME

@@ -141,6 +141,7 @@ class Worker:
             [(line.fileno(), line.look)],
             tuple(secrets.values()),
             self._told,
+            line=line,
         )
 
     def _told(self, tree: str, guards: tuple[GuardResult, ...], gates: tuple[GateResult, ...]) -> None:

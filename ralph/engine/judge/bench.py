@@ -11,6 +11,7 @@ from ralph.core.secrets import Redactor
 from ralph.domain import GateResult, GuardResult
 from ralph.engine.jails import Place
 from ralph.engine.keep import Keeper
+from ralph.engine.line import Line
 from ralph.host.process import Shim, Wake
 from ralph.vcs.workspace import Workspace
 from ralph.verify.compare import BaseResult
@@ -38,6 +39,8 @@ class Bench:
     """Gets verdicts as they are reached: the tree they are about, guards, gates."""
     base: Callable[[PlannedGate], BaseResult | None] = lambda _: None
     """What is known of a gate on the base of the change; may run it there."""
+    line: Line | None = None
+    """To the daemon, where a night runs: who gives a budget and a reviewer."""
     asides: dict[str, Bench] = field(default_factory=dict)
 
     def aside(self, name: str) -> Bench:
