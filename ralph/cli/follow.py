@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _SHOWN = ("began", "ended", "committed", "task", "reassigned", "waiting", "halted", "paused", "limit", "warning",
-          "preflight", "pull_request", "delivery_failed", "night_started", "night_ended")  # fmt: skip
+          "preflight", "pull_request", "train", "forecast", "delivery_failed", "night_started", "night_ended")  # fmt: skip
 _LOOK = 0.2
 
 

@@ -72,6 +72,13 @@ def _about(event: Event) -> str:
         case "preflight":
             gates = ", ".join(f"{gate['name']} {gate['verdict'].replace('_', ' ')}" for gate in data.get("gates", ()))
             return f"{gates}; {data.get('liveness', {}).get('reason', '')}"
+        case "train":
+            from ralph.report.train import sentences, train_line
+
+            return " ".join(sentences(train_line(data)))
+        case "forecast":
+            pair = " and ".join(data["branches"])
+            return f"{pair} conflict in {', '.join(data['paths'])}" if data["paths"] else f"{pair} merge again"
     words = [f"{key} {value}" for key, value in data.items() if isinstance(value, (str, int, float)) and value != ""]
     return ", ".join(words)
 

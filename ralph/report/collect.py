@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ralph.memory.ledger import Event, Ledger
+from ralph.memory.proposals import proposals
 from ralph.report import order, read, spend, verdicts
 from ralph.report.doubts import doubts
 from ralph.report.model import (
@@ -22,6 +23,7 @@ from ralph.report.model import (
 )
 from ralph.report.needs import needs
 from ralph.report.tasks import changed_paths, histories, task_line
+from ralph.report.train import last_forecast, last_train
 
 
 def collect(ledger: Ledger, night: str) -> NightReport:
@@ -39,7 +41,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
     on_tree = _gates_by_tree(events)
     tasks = tuple(task_line(history, on_tree) for history in histories(events))
     totals = _totals(events, tasks)
-    deliveries, pull_requests = _deliveries(events), _pull_requests(events)
+    deliveries, pull_requests, train = _deliveries(events), _pull_requests(events), last_train(events)
     since = start.at if start else events[0].at if events else ""
     until = end.at if end else events[-1].at if events else ""
     sandbox = read.text(opened, "sandbox")
@@ -58,8 +60,8 @@ def from_events(source: Iterable[Event]) -> NightReport:
         ralph_version=read.text(opened, "version") or read.text(opened, "cli"),
         agents={name: str(kind) for name, kind in read.table(opened, "agents").items()},
         headline=headline(totals) if totals.tasks or not refused(events, end) else "it did not start",
-        needs=needs(events, tasks, deliveries),
-        review=_review(events, tasks, pull_requests),
+        needs=needs(events, tasks, deliveries, train),
+        review=_review(events, tasks, pull_requests, train.land if train else ()),
         tasks=tasks,
         limits=_limits(events),
         waits=_waits(events),
@@ -69,6 +71,9 @@ def from_events(source: Iterable[Event]) -> NightReport:
         not_verified=unproven,
         totals=totals,
         by_model=spend.by_model(event for event in events if event.kind in spend.KINDS),
+        proposals=proposals(events),
+        train=train,
+        forecast=last_forecast(events),
     )
 
 
@@ -129,8 +134,12 @@ def _totals(events: Sequence[Event], tasks: Sequence[TaskLine]) -> Totals:
 
 
 def _review(
-    events: Sequence[Event], tasks: Sequence[TaskLine], pull_requests: Mapping[str, PullRequestLine]
+    events: Sequence[Event],
+    tasks: Sequence[TaskLine],
+    pull_requests: Mapping[str, PullRequestLine],
+    land: Sequence[str],
 ) -> tuple[BranchLine, ...]:
+    """In the order in which branches ``land``, as far as that is known."""
     branches: dict[str, order.Branch] = {}
     landed = {task.id for task in tasks if task.outcome == "landed"}
     for event in events:
@@ -144,6 +153,8 @@ def _review(
         if event.task in landed and event.task not in branch.tasks:
             branch.tasks.append(event.task)
     order.stack(branches, {task.id: task.depends_on for task in tasks})
+    ordered = order.review_order(branches)
+    ordered.sort(key=lambda branch: land.index(branch.name) if branch.name in land else len(land))
     return tuple(
         BranchLine(
             position=position,
@@ -156,7 +167,7 @@ def _review(
             together=tuple(sorted(branch.together)),
             pull_request=pull_requests.get(branch.name),
         )
-        for position, branch in enumerate(order.review_order(branches), start=1)
+        for position, branch in enumerate(ordered, start=1)
     )
 
 

@@ -39,6 +39,7 @@ def _ground(events: Sequence[Event], sandbox: str, ran: bool) -> Iterable[Doubt]
 def _gates(landed: Sequence[TaskLine]) -> Iterable[Doubt]:
     rules: list[tuple[str, str, Callable[[TaskLine, GateLine], bool]]] = [
         ("advisory", "Landed although a gate was red, which was only advisory.", _advisory_red),
+        ("objected", "Landed although the reviewer still objects.", _objected),
         ("exit_code_only", "Tests judged by exit code alone, without results for each test.", _by_exit_code),
         ("other_tree", "A gate ran on another tree than the committed one.", lambda task, gate: gate.tree != task.tree),
         ("reported", "A gate's verdict is only reported, no execution is on record.", _only_reported),
@@ -59,7 +60,7 @@ def _gates(landed: Sequence[TaskLine]) -> Iterable[Doubt]:
 
 
 def _advisory_red(_: TaskLine, gate: GateLine) -> bool:
-    return gate.advisory and gate.verdict.blocks
+    return gate.advisory and gate.verdict.blocks and gate.kind != "review"
 
 
 def _by_exit_code(_: TaskLine, gate: GateLine) -> bool:
@@ -67,17 +68,24 @@ def _by_exit_code(_: TaskLine, gate: GateLine) -> bool:
 
 
 def _only_reported(_: TaskLine, gate: GateLine) -> bool:
-    return gate.verdict is Verdict.PASSED and gate.grade is Grade.REPORTED
+    return gate.verdict is Verdict.PASSED and gate.grade is Grade.REPORTED and gate.kind != "review"
+
+
+def _objected(_: TaskLine, gate: GateLine) -> bool:
+    return gate.kind == "review" and gate.verdict is Verdict.FAILED
 
 
 def _not_run(tasks: Sequence[TaskLine]) -> Iterable[Doubt]:
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str], list[str]] = {}
     for task in tasks:
         for gate in task.gates:
             if gate.verdict is Verdict.NOT_RUN:
-                groups.setdefault((gate.name, gate.reason), []).append(task.id)
-    for (name, reason), ids in groups.items():
-        yield Doubt("not_run", f"Gate {name} did not run: {reason}", tuple(ids))
+                groups.setdefault((gate.kind, gate.name, gate.reason), []).append(task.id)
+    for (kind, name, reason), ids in groups.items():
+        if kind == "review":
+            yield Doubt("not_reviewed", reason[:1].upper() + reason[1:], tuple(ids))
+        else:
+            yield Doubt("not_run", f"Gate {name} did not run: {reason}", tuple(ids))
 
 
 def _money(events: Sequence[Event], total: Spend) -> Iterable[Doubt]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ralph.domain import Grade, TestCounts, Verdict
+from ralph.memory.proposals import Proposal
 
 VERSION = 1
 """Of the JSON form. Fields may be added; a change of meaning raises it."""
@@ -60,6 +61,8 @@ class GateLine:
     argv: tuple[str, ...] = ()
     log: str = ""
     log_sha256: str = ""
+    said: str = ""
+    """Of a proof, a strength or a review what it showed, in a phrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,63 @@ class BranchLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftLine:
+    """A branch that does not land with the others."""
+
+    branch: str
+    why: str
+    """conflict, red, behind (it builds on one that is left out) or untried."""
+    beside: tuple[str, ...] = ()
+    """The others of the smallest set that does not land; empty: it does not land alone."""
+    at: tuple[str, ...] = ()
+    """Paths that conflict, or tests (gates without test ids) that are red."""
+    reason: str = ""
+    tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalLine:
+    """Whether a task's commit can be taken out of all that lands."""
+
+    task: str
+    commit: str
+    how: str
+    """proven, conflict, red, gone or untried."""
+    at: tuple[str, ...] = ()
+    builders: tuple[str, ...] = ()
+    """Tasks that build on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainLine:
+    """What merging and gating all branches together showed."""
+
+    base: str
+    base_commit: str
+    moved: bool
+    """The base is not where the night started from."""
+    land: tuple[str, ...]
+    """Branches, in this order."""
+    left: tuple[LeftLine, ...] = ()
+    removals: tuple[RemovalLine, ...] = ()
+    skipped: str = ""
+    stopped: str = ""
+    ground: str = ""
+    """What is wrong with the base itself."""
+    flaky: tuple[str, ...] = ()
+    trials: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClashLine:
+    """Two branches whose heads did not merge when the last of them was committed to."""
+
+    branches: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LimitLine:
     scope: str
     cause: str
@@ -177,7 +237,7 @@ class Need:
     command: str
     """To type as it stands; empty where there is none."""
     code: str
-    """halted, paused, quarantined, parked, delivery_failed or needs_human."""
+    """objection, halted, paused, quarantined, parked, delivery_failed, train or needs_human."""
     subject: str = ""
     """Account, scope, branch or task id."""
 
@@ -233,6 +293,10 @@ class NightReport:
     not_verified: tuple[Doubt, ...]
     totals: Totals
     by_model: dict[str, Spend] = field(default_factory=dict)
+    proposals: tuple[Proposal, ...] = ()
+    """Tasks that reviewers would add."""
+    train: TrainLine | None = None
+    forecast: tuple[ClashLine, ...] = ()
 
     def of(self, *outcomes: str) -> list[TaskLine]:
         """Tasks with one of these outcomes, in the order in which they first ran."""

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ralph.domain import Outcome
+from ralph.domain import Outcome, Verdict
 from ralph.memory.ledger import Event
 from ralph.report import read
-from ralph.report.model import DeliveryLine, Need, TaskLine
+from ralph.report.model import DeliveryLine, Need, TaskLine, TrainLine
+from ralph.report.train import left_words
 
 
-def needs(events: Sequence[Event], tasks: Sequence[TaskLine], deliveries: Sequence[DeliveryLine]) -> tuple[Need, ...]:
-    """Accounts and pauses first (nothing runs), then branches, then tasks."""
-    return (*_halted(events), *_paused(events), *_branches(events, deliveries), *_tasks(tasks))
+def needs(
+    events: Sequence[Event],
+    tasks: Sequence[TaskLine],
+    deliveries: Sequence[DeliveryLine],
+    train: TrainLine | None = None,
+) -> tuple[Need, ...]:
+    """What landed against a reviewer's word first, then accounts and pauses (nothing runs), branches, tasks."""
+    return (
+        *_objections(tasks),
+        *_halted(events),
+        *_paused(events),
+        *_branches(events, deliveries),
+        *_train(train),
+        *_tasks(tasks),
+    )
+
+
+def _objections(tasks: Sequence[TaskLine]) -> list[Need]:
+    return [
+        Need(f"Reviewer refused {task.id}", gate.reason, f"ralph evidence {shlex.quote(task.id)}", "objection", task.id)
+        for task in tasks
+        for gate in task.gates
+        if task.outcome == "landed" and gate.kind == "review" and gate.verdict is Verdict.FAILED
+    ]
 
 
 def _halted(events: Sequence[Event]) -> list[Need]:
@@ -63,6 +86,16 @@ def _branches(events: Sequence[Event], deliveries: Sequence[DeliveryLine]) -> li
         if delivery.failed:
             found.append(Need(f"{branch} was not delivered", delivery.failed, "ralph logs", "delivery_failed", branch))
     return found
+
+
+def _train(train: TrainLine | None) -> list[Need]:
+    """Branches that were tried and do not land; the next step is in one of them, so none is named."""
+    left, base = (train.left, train.base) if train else ((), "")
+    return [
+        Need(f"{one.branch} does not land", left_words(replace(one, branch="it"), base), "", "train", one.branch)
+        for one in left
+        if one.why in ("red", "conflict")
+    ]
 
 
 def _tasks(tasks: Sequence[TaskLine]) -> list[Need]:

@@ -13,6 +13,7 @@ from typing import Protocol
 from ralph.core.inert import line
 from ralph.domain import Grade, Verdict
 from ralph.report.model import BranchLine, GateLine, LimitLine, NightReport, Spend, TaskLine
+from ralph.report.train import removal_words, sentences
 
 MOST_WORDS = 1200
 """What a person reads in ten minutes, tables and code included."""
@@ -65,6 +66,7 @@ class _Writer:
             ("Landed, in the order to review", self._landed()),
             ("Failed", self._failed()),
             ("Stopped", self._stopped()),
+            ("Proposed by reviewers", self._proposed()),
             ("Money and tokens", self._money()),
             ("Not verified", self._not_verified()),
         ]
@@ -116,7 +118,13 @@ class _Writer:
                 yield f"   Then: {self.ink.code(need.command)}"
         yield from self.cut(self.report.needs)
 
+    def _proposed(self) -> Iterator[str]:
+        for one in self.report.proposals[: self.detail.items]:
+            yield f"- {self.ink.words(short(one.title, self.detail.reason))} (beside {self.name(one.task)})"
+        yield from self.cut(self.report.proposals)
+
     def _landed(self) -> Iterator[str]:
+        yield from self._together()
         tasks = {task.id: task for task in self.report.tasks}
         shown = 0
         for branch in self.report.review:
@@ -127,6 +135,18 @@ class _Writer:
                 yield f"   - {self._landed_task(tasks[name])}"
             shown += max(1, len(branch.tasks))
         yield from self.cut(self.report.of("landed"))
+
+    def _together(self) -> Iterator[str]:
+        """What lands with what: from the train, else as far as it was foreseen."""
+        train, said = self.report.train, []
+        if train:
+            said = list(sentences(train, self.name, self.reason))
+        else:
+            for one in self.report.forecast[: self.detail.items]:
+                pair = " and ".join(self.name(branch) for branch in one.branches)
+                said.append(f"{pair} conflict in {', '.join(self.name(path) for path in one.paths[:3])}.")
+        if said:
+            yield from (" ".join(said), "")
 
     def _branch(self, branch: BranchLine) -> str:
         size = f"{plural(branch.commits, 'commit')}, {plural(branch.files, 'file')}"
@@ -141,7 +161,10 @@ class _Writer:
     def _landed_task(self, task: TaskLine) -> str:
         gates = ", ".join(self._gate(gate) for gate in task.gates if gate.verdict is not Verdict.NOT_APPLICABLE)
         commit = self.ink.code((task.commit or "")[:10])
-        return f"{self.title(task)}: {gates or 'no gate ran'}; {commit}"
+        train = self.report.train
+        out = next((one for one in train.removals if one.task == task.id), None) if train else None
+        again = f"; {removal_words(out, self.name)}" if out and out.how == "proven" else ""
+        return f"{self.title(task)}: {gates or 'no gate ran'}; {commit}{again}"
 
     def _gate(self, gate: GateLine) -> str:
         return f"{self.label(gate.name)} {gate_words(gate)}"
@@ -218,6 +241,8 @@ def gate_words(gate: GateLine) -> str:
         return "did not run"
     if gate.verdict is not Verdict.PASSED:
         return f"{gate.verdict.value}{', advisory' if gate.advisory else ''}"
+    if gate.said:
+        return gate.said if gate.grade is not Grade.STALE else f"{gate.said} (stale)"
     if gate.grade is Grade.REPORTED:
         return "reported as passed"
     number = f"{counts.passed} passed" if counts and counts.collected else ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ralph.core.claim_words import words
 from ralph.domain import Grade, TestCounts, Verdict
 from ralph.memory.ledger import Event
 from ralph.report import read
@@ -22,11 +23,12 @@ def gate_line(event: Event) -> GateLine:
     """One gate row. Tests without per-test results are at most observed."""
     data = event.data
     execution = read.table(data, "execution")
+    executed = bool(execution) or bool(read.rows(data, "runs"))
     counts = _counts(data.get("counts"))
     grade = read.word(Grade, data.get("grade"), Grade.REPORTED)
     kind = read.text(data, "kind")
-    if grade is Grade.VERIFIED and (not execution or (kind == "tests" and counts is None)):
-        grade = Grade.OBSERVED if execution else Grade.REPORTED
+    if grade is Grade.VERIFIED and (not executed or (kind == "tests" and counts is None)):
+        grade = Grade.OBSERVED if executed else Grade.REPORTED
     return GateLine(
         name=read.text(data, "name"),
         kind=kind,
@@ -41,13 +43,17 @@ def gate_line(event: Event) -> GateLine:
         argv=read.strings(execution, "argv"),
         log=read.text(execution, "log"),
         log_sha256=read.text(execution, "log_sha256"),
+        said=words(data),
     )
 
 
 def weakest(gates: Iterable[GateLine]) -> Grade | None:
-    """The grade of a commit: that of its weakest gate that passed; None where nothing was executed."""
+    """The grade of a commit: that of its weakest gate that passed; None where nothing was executed.
+
+    A reviewer's word counts neither way: it is said beside the gates.
+    """
     order = [Grade.NOT_RUN, Grade.REPORTED, Grade.STALE, Grade.OBSERVED, Grade.VERIFIED]
-    earned = [gate.grade for gate in gates if gate.verdict is Verdict.PASSED]
+    earned = [gate.grade for gate in gates if gate.verdict is Verdict.PASSED and gate.kind != "review"]
     return min(earned, key=order.index, default=None)
 
 
