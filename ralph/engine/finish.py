@@ -88,6 +88,7 @@ def _needs_person(night: Night, counts: dict[str, int]) -> bool:
     paused = any(loop.paused for loop in night.loops.values()) or bool(night.paused_roles)
     left = counts[Status.NEEDS_HUMAN] + counts[Status.FAILED]
     left += counts[Status.PENDING] if night.occurrence == "once" else 0
+    left += len(night.train.refused()) if night.train else 0
     return bool(left or paused or undelivered or night.halted() or night.problem or night.blocked_gates)
 
 

@@ -32,6 +32,7 @@ class Conductor:
         """What is being tried; empty: no train runs."""
         self.link: Link | None = None
         """The line to its worker, while one runs: who stops the night's workers stops this one as well."""
+        self.last: Train | None = None
         self._made_of: tuple[str, ...] = ()
         self._early: asyncio.Task[None] | None = None
 
@@ -52,6 +53,10 @@ class Conductor:
                 early.cancel()
             await asyncio.gather(early, return_exceptions=True)
         await self._ride(leaving or self.night.stopping)
+
+    def refused(self) -> list[str]:
+        """Branches that were tried and do not land: a person has to look at them."""
+        return [one.branch for one in self.last.left if one.why in ("red", "conflict")] if self.last else []
 
     async def _before(self, moment: datetime) -> None:
         while (left := (moment - datetime.now(UTC)).total_seconds()) > 0:
@@ -97,6 +102,7 @@ class Conductor:
         return plan_of(night.layout, night.id, frozen, night.sandbox.name, names, some, table.train_minutes)
 
     def _record(self, plan: Plan, found: Train) -> None:
+        self.last = found
         self.night.record("train", plain(found), iteration=plan.spec.iteration)
         point("train")
 
