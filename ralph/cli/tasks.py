@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ralph.cli.output import emit_json
+from ralph.cli.output import emit_json, table
 from ralph.cli.task_fields import Fields, fields, given, ids, slug, task_file
 from ralph.cli.task_view import as_json, print_table, print_task
 from ralph.domain import Status, Task
@@ -205,6 +206,30 @@ def _set_status(task_ids: tuple[str, ...], to: Status, not_from: set[Status], sa
     for task_id in task_ids:
         _find(before, task_id)
     _say(file.edit(change), list(task_ids), said, as_json_)
+
+
+@tasks.command(
+    short_help="List the tasks that reviewers propose.",
+    epilog="\b\nExample:\n  ralph tasks proposals --json | jq -r '.[].title'\n",
+)
+@_JSON
+def proposals(as_json_: bool) -> None:
+    """List the tasks that reviewers propose. None of them is added before you do it with `ralph tasks add`."""
+    from dataclasses import asdict
+
+    from ralph.host import paths
+    from ralph.memory.ledger import Ledger
+    from ralph.memory.proposals import proposals as proposed
+
+    where = paths.layout(paths.find_repo(Path.cwd())).ledger
+    found = proposed(Ledger.read_only(where).events(kinds=("gate",))) if where.exists() else ()
+    if as_json_:
+        emit_json([asdict(one) for one in found])
+    elif found:
+        rows = [(one.night, one.task, one.title, " ".join(one.files)) for one in found]
+        click.echo(table(("night", "beside", "title", "files"), rows, limit=300))
+    else:
+        click.echo("nothing is proposed")
 
 
 @tasks.command(epilog="\b\nExample:\n  ralph tasks schema > tasks.schema.json\n")
