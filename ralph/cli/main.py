@@ -36,7 +36,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Morning": {
         "report": ("report", "Read what the night did and what it needs from you."),
         "prs": ("report", "List the pull requests."),
-        "evidence": ("report", "Show what was executed to support a commit."),
+        "evidence": ("evidence", "Show what was executed to support a commit."),
+        "verify": ("evidence", "Derive every verdict again from the stored bytes."),
         "cost": ("report", "Tokens and dollars by task, loop and agent."),
         "learn": ("learn", "Go through the lines proposed for AGENTS.md."),
     },

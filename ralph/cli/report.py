@@ -1,20 +1,18 @@
-"""`ralph report`, `prs`, `cost` and `evidence`: the morning, read from the ledger while a night may still run."""
+"""`ralph report`, `prs` and `cost`: the morning, read from the ledger while a night may still run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ralph.cli.record import night_named, opened
 from ralph.errors import RalphError
 
 if TYPE_CHECKING:
     from ralph.forge import PullRequest
-    from ralph.host.paths import Layout
-    from ralph.memory.ledger import Event, Ledger
+    from ralph.memory.ledger import Event
     from ralph.report.model import Spend
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -37,8 +35,8 @@ def report(ctx: click.Context, night: str | None, as_json: bool, path: bool) -> 
     """Read what the night did and what it needs from you. NIGHT is a date or an id; default: the last one."""
     if as_json and path:
         raise click.UsageError("--json or --path, not both")
-    with _ledger() as (found, ledger):
-        name = _night(ledger, night)
+    with opened() as (found, ledger):
+        name = night_named(ledger, night)
         if path:
             click.echo(_written(found.repo / "progress" / f"{name}-report.md"))
             return
@@ -80,7 +78,7 @@ def _pull_requests(refresh: bool) -> list[PullRequest]:
     config = load(found.repo / "ralph.toml")
     if refresh or config.forge.kind == "local":
         return forge.make(config, found).list()
-    with _ledger() as (_, ledger):
+    with opened() as (_, ledger):
         known = {event.data.get("branch"): event.data for event in ledger.events(kinds=("pull_request",))}
     requests = [
         forge.PullRequest(
@@ -113,9 +111,11 @@ def cost(night: str | None, by: str, as_json: bool) -> None:
     from ralph.report import spend
 
     kinds = (*spend.KINDS, "began")
-    with _ledger() as (_, ledger):
+    with opened() as (_, ledger):
         every = by == "night" and night is None
-        events = list(ledger.events(kinds=kinds) if every else ledger.events(kinds=kinds, night=_night(ledger, night)))
+        events = list(
+            ledger.events(kinds=kinds) if every else ledger.events(kinds=kinds, night=night_named(ledger, night))
+        )
     rows = [event for event in events if event.kind in spend.KINDS]
     groups = spend.by_model(rows) if by == "model" else spend.by(rows, _key(by, events))
     _print_cost(by, groups, spend.total(rows), as_json)
@@ -149,114 +149,6 @@ def _print_cost(by: str, groups: dict[str, Spend], total: Spend, as_json: bool) 
         for name, part in [*groups.items(), ("total", total)]
     ]
     click.echo(table(columns, lines))
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  ralph evidence                what the last night executed
-  ralph evidence fix-the-login  for one task
-  ralph evidence 3f9a2c1        for one commit
-"""
-)
-@click.argument("what", required=False)
-@_JSON
-def evidence(what: str | None, as_json: bool) -> None:
-    """Show what was executed to support a task, an iteration or a commit, and whether its logs are unchanged."""
-    from ralph.cli.output import emit_json, table
-
-    with _ledger() as (found, ledger):
-        gates = list(_gates(ledger, what))
-        rows = [_evidence_row(found, event) for event in gates]
-    if as_json:
-        emit_json(rows)
-    elif not rows:
-        click.echo("Nothing was executed yet.")
-    else:
-        columns = ["task", "gate", "verdict", "grade", "exit", "tests", "tree", "log"]
-        shown = [[row[name] if name != "tree" else row[name][:12] for name in columns] for row in rows]
-        click.echo(table(columns, shown, limit=100))
-
-
-def _gates(ledger: Ledger, what: str | None) -> Iterator[Event]:
-    """Gate rows of the last night, or of the task, iteration or commit that ``what`` names."""
-    if what is None:
-        yield from ledger.events(kinds=("gate",), night=_night(ledger, None))
-        return
-    trees = {
-        event.data.get("tree")
-        for event in ledger.events(kinds=("committed",))
-        if len(what) >= 4 and str(event.data.get("commit", "")).startswith(what)
-    }
-    rows = [
-        event
-        for event in ledger.events(kinds=("gate",))
-        if what in (event.task, event.iteration) or event.data.get("tree") in trees
-    ]
-    if not rows:
-        raise RalphError(f"nothing was executed for {what!r}", "`ralph evidence` lists the last night")
-    yield from rows
-
-
-def _evidence_row(found: Layout, event: Event) -> dict[str, Any]:
-    from ralph.report.verdicts import gate_line
-
-    gate = gate_line(event)
-    execution = event.data.get("execution") or {}
-    counts = gate.counts
-    return {
-        "task": event.task,
-        "iteration": event.iteration,
-        "gate": gate.name,
-        "verdict": gate.verdict.value,
-        "grade": gate.grade.value,
-        "reason": gate.reason,
-        "exit": execution.get("exit_code"),
-        "tests": f"{counts.passed} of {counts.collected}" if counts else None,
-        "tree": gate.tree,
-        "argv": list(gate.argv),
-        "log": _log_state(found, event.iteration, gate.log, gate.log_sha256),
-    }
-
-
-def _log_state(found: Layout, iteration: str, log: str, sha256: str) -> str | None:
-    """The log's path with what became of it: unchanged, changed or gone."""
-    import hashlib
-
-    from ralph.host.files import read_beneath
-
-    if not log or not iteration:
-        return None
-    run = found.run(iteration)
-    data = read_beneath(run, log, 1_000_000_000) if run.is_dir() else None
-    if data is None:
-        return f"{run / log} (gone)"
-    state = "unchanged" if hashlib.sha256(data).hexdigest() == sha256 else "CHANGED"
-    return f"{run / log} ({state})"
-
-
-@contextmanager
-def _ledger() -> Iterator[tuple[Layout, Ledger]]:
-    from ralph.host.paths import find_repo, layout
-    from ralph.memory.ledger import Ledger
-
-    found = layout(find_repo(Path.cwd()))
-    ledger = Ledger.read_only(found.ledger)
-    try:
-        yield found, ledger
-    finally:
-        ledger.close()
-
-
-def _night(ledger: Ledger, wanted: str | None) -> str:
-    """The id of a night, the last of a date, or the last there was."""
-    nights = list(dict.fromkeys(event.night for event in ledger.events(kinds=("night_started",))))
-    if not nights:
-        raise RalphError("no night has run here yet", "run `ralph start`, or `ralph demo` to see one")
-    matching = [night for night in nights if wanted is None or night == wanted or night.startswith(f"{wanted}-")]
-    if not matching:
-        raise RalphError(f"there was no night {wanted!r}", f"the last ones: {', '.join(nights[-5:])}")
-    return matching[-1]
 
 
 def _written(path: Path) -> Path:

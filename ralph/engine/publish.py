@@ -11,14 +11,17 @@ from pathlib import Path
 from ralph.core.secrets import Redactor
 from ralph.domain import Task
 from ralph.engine import opening
+from ralph.engine.audit import attested
 from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
+from ralph.engine.note import note_of
 from ralph.errors import GitError, RalphError
 from ralph.forge.base import Forge, Proposal
 from ralph.memory.ledger import Event, Ledger
 from ralph.vcs import delivery, user
 from ralph.vcs.workspace import Workspace
+from ralph.verify import attest
 
 NOTES = "refs/notes/ralph"
 
@@ -197,14 +200,21 @@ class Publisher:
             rows += ledger.events(iteration=event.iteration, kinds=("gate",))
         return sorted(rows, key=lambda event: event.seq)
 
+    def _attestation(self, branch: str, head: str, brings: list[str]) -> str:
+        """What stands at the end of the body: which verdicts hold for which commits, bound to this head."""
+        told = attested.statement(self._night.ledger, head, self._night.base, branch, brings)
+        return attest.section(told) if told else ""
+
     async def _propose(self, loop: LoopState, branch: str, parcel: _Parcel) -> None:
         from ralph.forge.body import compose
 
         night = self._night
         redact = Redactor(night.secrets.values()).text
+        since = loop.workspace.since
         diff = await asyncio.to_thread(loop.workspace.diff, night.base, parcel.commit, 400_000)
         tasks = {task.id: task for task in night.current_tasks()}
         title, body = compose(self._events(parcel), branch, night.config, tasks, redact)
+        body += self._attestation(branch, parcel.commit, await asyncio.to_thread(since, night.base, parcel.commit))
         proposal = Proposal(
             branch=branch.removeprefix("refs/heads/"),
             base=night.config.night.base.removeprefix("origin/"),
@@ -226,10 +236,6 @@ def _stands_on(space: Workspace, head: str, commit: str) -> bool:
 
 
 def _note(night: Night, parcel: _Parcel) -> str:
-    """Evidence of one commit as JSON lines: the guards and gates of exactly its tree, as the ledger has them."""
-    import json
-
+    """The evidence of the parcel's commit."""
     made = next(e for e in night.ledger.events(kinds=("committed",)) if e.data["commit"] == parcel.commit)
-    rows = night.ledger.events(iteration=made.iteration, kinds=("guard", "gate", "committed"))
-    own = (row for row in rows if row.data["tree"] == made.data["tree"])
-    return "".join(json.dumps({"event": row.kind, **row.data}, sort_keys=True) + "\n" for row in own)
+    return note_of(night.ledger, made)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ralph.core.claim_words import words
 from ralph.domain import Task
 from ralph.memory.ledger import Event
 
@@ -24,6 +25,8 @@ class Ran:
     counts: Mapping[str, int] | None
     advisory: bool
     network: bool
+    said: str = ""
+    """Of a proof, a strength or a review what it showed, in a phrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def _landed(id: str, rows: Sequence[Event], commits: Sequence[Event], task: Task
 
 def _ran(data: Mapping[str, Any]) -> Ran:
     execution = data.get("execution") or {}
-    grade = str(data.get("grade", "reported")) if execution else "reported"
+    grade = str(data.get("grade", "reported")) if execution or data.get("runs") else "reported"
     weak = data.get("kind") == "tests" and not data.get("counts")
     return Ran(
         name=str(data.get("name", "")),
@@ -128,6 +131,7 @@ def _ran(data: Mapping[str, Any]) -> Ran:
         counts=data.get("counts") or None,
         advisory=bool(data.get("advisory")),
         network=bool(execution.get("network")),
+        said=words(data),
     )
 
 

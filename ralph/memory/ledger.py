@@ -148,6 +148,10 @@ class Ledger:
         ).fetchone()
         return row[0] if row else None
 
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a SELECT of our own."""
+        return self._db.execute(sql, values).fetchall()
+
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run a user's SELECT. Raises LedgerError with SQLite's message."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -42,6 +43,34 @@ class Reading:
             if found is not None:
                 return _date(found[1])
         return int(self.git.line("show", "--no-patch", "--format=%ct", commit))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a commit object says."""
+
+    tree: str
+    parents: tuple[str, ...]
+    message: str
+    trailers: dict[str, str] = field(default_factory=dict)
+    """Lines ``Ralph-*: value`` of the last paragraph."""
+
+
+def made(git: Git, commit: str) -> Made | None:
+    """The commit object of that id in ``git``; None where there is none."""
+    code, out, _ = git.status("cat-file", "commit", commit)
+    if code != 0:
+        return None
+    head, _, message = text(out).partition("\n\n")
+    fields = [line.split(" ", 1) for line in head.split("\n") if " " in line and not line.startswith(" ")]
+    last = message.rstrip("\n").rpartition("\n\n")[2]
+    pairs = (line.partition(": ") for line in last.split("\n") if line.startswith("Ralph-"))
+    return Made(
+        tree=next(value for name, value in fields if name == "tree"),
+        parents=tuple(value for name, value in fields if name == "parent"),
+        message=message,
+        trailers={name: value for name, _, value in pairs},
+    )
 
 
 @lru_cache(maxsize=8)

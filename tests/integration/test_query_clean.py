@@ -61,7 +61,7 @@ def test_the_schema_is_there_before_the_first_night(tmp_path: Path) -> None:
     assert shown.returncode == 0
     assert "iterations" in shown.stdout
     names = [row["name"] for row in json.loads(ralph(tmp_path, "query", "--schema", "--json").stdout)]
-    assert names == ["iterations", "gates", "usage", "tasks", "evidence", "events"]
+    assert names == ["iterations", "gates", "usage", "tasks", "evidence", "executions", "decisions", "events"]
 
 
 def test_every_documented_view_answers(recorded: Path) -> None:
@@ -101,7 +101,7 @@ def worn(git_repo: Path) -> Layout:
         workspace.keep_attempt(iteration, workspace.tree_of(head), head)
     (where.root / "runs/not-a-night").mkdir()
     (where.root / "runs/link").symlink_to(git_repo)
-    where.ledger.write_text("record")
+    Ledger(where.ledger).append("warning", {"text": "record"})
     return where
 
 
@@ -122,7 +122,10 @@ def test_only_what_is_past_goes(worn: Layout) -> None:
     runs, refs = left(worn)
     assert runs == {f"{NEW}-1.loop-1.1", "not-a-night", "link"}
     assert refs == before[1] - {f"{OLD}-1.loop-1.1"}
-    assert worn.ledger.read_text() == "record"
+    assert [(row.kind, row.data) for row in Ledger.read_only(worn.ledger).events()] == [
+        ("warning", {"text": "record"}),
+        ("cleaned", {"runs": [f"{OLD}-1.loop-1.1"]}),
+    ]
     assert (worn.repo / "README.md").exists()
 
 

@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from recorded_night import RecordedNight
 
 from ralph import report as room
-from ralph.cli.report import cost, evidence, prs, report
+from ralph.cli.evidence import evidence
+from ralph.cli.report import cost, prs, report
 from ralph.errors import RalphError
 from ralph.forge import Proposal
 from ralph.forge.local import LocalForge
@@ -138,5 +139,5 @@ def test_evidence_and_the_state_of_its_log(night: RecordedNight, where: Layout) 
     path.write_bytes(b"15 passed\n")
     assert said(evidence, "t1")[0]["log"] == f"{path} (CHANGED)"
     assert [row["task"] for row in said(evidence)] == ["t1", "t2"]
-    assert "t1    tests  passed   verified" in run(evidence).output
+    assert "t1    tests  passed   reported" in run(evidence).output
     assert "nothing was executed for 'nope'" in fails(evidence, "nope").message

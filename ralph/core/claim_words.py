@@ -1,0 +1,91 @@
+"""What may be said of a verdict in one short phrase, from its row: the same words in report, pull request and terminal.
+
+No phrase is stronger than what was executed: a proof is named by the tests that gave it, a strength by its counts, a
+review as somebody's word.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+
+def words(row: Mapping[str, object]) -> str:
+    """The phrase for a verdict of kind proof, strength or review; empty for any other."""
+    if isinstance(proof := row.get("proof"), Mapping):
+        return _proof(proof)
+    if isinstance(strength := row.get("strength"), Mapping):
+        return _strength(strength)
+    if isinstance(review := row.get("review"), Mapping):
+        return _review(review)
+    return ""
+
+
+def compared(row: Mapping[str, object]) -> str:
+    """What the comparison with the base showed, as far as there is something to say."""
+    found = row.get("comparison")
+    if not isinstance(found, Mapping):
+        return ""
+    parts = [f"{len(names)} {said}" for key, said in _COMPARED.items() if (names := _strings(found.get(key)))]
+    parts += ["the run ended early"] if found.get("died") else []
+    return ", ".join(parts)
+
+
+_COMPARED = {
+    "newly_failing": "newly failing",
+    "absent_to_red": "new and red",
+    "vanished": "vanished",
+    "newly_skipped": "newly skipped",
+    "newly_passing": "newly passing",
+    "still_failing": "red on the base too",
+}
+
+
+def _proof(proof: Mapping[str, object]) -> str:
+    grade = str(proof.get("grade", "")).replace("_", " ")
+    tests = proof.get("tests")
+    graded = tests if isinstance(tests, Mapping) else {}
+    names = [*(str(name) for name, own in graded.items() if own == proof.get("grade")), *_strings(proof.get("turned"))]
+    return f"{grade} by {_first(names)}" if names and proof.get("grade") == "proven" else _with(grade, _first(names))
+
+
+def _strength(strength: Mapping[str, object]) -> str:
+    fates = Counter(str(one.get("fate")) for one in _rows(strength.get("mutants")))
+    number = sum(fates.values())
+    parts = []
+    if number:
+        parts.append(f"{fates['survived'] or 'none'} of {number} mutants survived")
+        parts += [f"{fates[fate]} {said}" for fate, said in _FATES.items() if fates[fate]]
+    changed, covered = strength.get("changed"), strength.get("covered")
+    if isinstance(changed, int) and changed:
+        parts.append(f"{covered} of {changed} changed lines ran")
+    if strength.get("stopped"):
+        parts.append("not all were tried")
+    return ", ".join(parts)
+
+
+_FATES = {"timeout": "timed out", "untested": "on lines that no test runs"}
+
+
+def _review(review: Mapping[str, object]) -> str:
+    by = f"reviewed by {review['agent']}" if review.get("agent") else "reviewed"
+    reasons = _strings(review.get("reasons"))
+    word = "accepted" if review.get("accepted") else "refused"
+    return f"{by}: {word}" if review.get("accepted") or not reasons else f"{by}: {word}, {reasons[0]}"
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else ""
+
+
+def _with(word: str, names: str) -> str:
+    return f"{word} ({names})" if names else word
+
+
+def _strings(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else []
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []

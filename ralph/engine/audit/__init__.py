@@ -1,0 +1,1 @@
+"""Checking a night afterwards: every verdict judged again from the bytes that were stored. ``night`` is the story."""
