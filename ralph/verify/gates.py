@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from itertools import groupby
 from ralph.config import Config, Gate
 from ralph.core import globs
 from ralph.domain import GateResult, Task, Verdict
+from ralph.verify import canary as canaries
 from ralph.verify import runners
 from ralph.verify.compare import BaseResult
 from ralph.verify.runners import Recognised, Runner
@@ -101,19 +103,28 @@ def _settled(gate: Gate, changed_paths: Sequence[str]) -> GateResult | None:
 
 
 def command_of(
-    planned: PlannedGate, junit: str, *, caches: str = "", root: str = "", env: Mapping[str, str] | None = None
+    planned: PlannedGate,
+    junit: str,
+    *,
+    caches: str = "",
+    root: str = "",
+    env: Mapping[str, str] | None = None,
+    canary: canaries.Canary | None = None,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """What to execute for a gate, and the variables it needs on top of the caller's ``env``.
 
     All paths are as the command sees them: ``junit`` a fresh file outside the tree for its report, ``caches`` a
     directory outside the tree that belongs to this tree hash, ``root`` the directory of ralph.toml, to which a first
-    word with a slash is relative. The current directory is the caller's: the tree, or ``gate.cwd`` in it.
+    word with a slash is relative, ``canary`` the failing test to plant. The current directory is the caller's: the
+    tree, or ``gate.cwd`` in it.
     """
     gate = planned.gate
     words = planned.words
     told: dict[str, str] = {}
     if planned.recognised and not gate.junit:
         words, told = runners.report_arguments(planned.recognised, words, junit)
+    if planned.recognised and canary:
+        words, told = canaries.arguments(planned.recognised, canary, words, told)
     if gate.shell:
         words = ["/bin/sh", "-c", gate.command]
     elif root and "/" in words[0] and not words[0].startswith("/"):
@@ -122,14 +133,19 @@ def command_of(
     added = {"RALPH_JUNIT": junit, **(caches_in(caches, gate.name) if caches else {}), **gate.env}
     for source in (_pytest_cache(caches), told):
         for name, value in source.items():
-            added[name] = before[name] = " ".join(part for part in (before.get(name, ""), value) if part)
+            joint = os.pathsep if name == "PYTHONPATH" else " "
+            added[name] = before[name] = joint.join(part for part in (before.get(name, ""), value) if part)
     return tuple(words), added
 
 
 def caches_in(directory: str, gate: str) -> dict[str, str]:
-    """Variables that move caches out of the tree: stale bytecode after a source swap gives wrong verdicts."""
+    """Variables that move caches out of the tree.
+
+    Bytecode is not written at all: stale one after a source swap gives wrong verdicts, and with a place of its own for
+    each tree every library would be compiled again each time (pytest alone: 2 s).
+    """
     return {
-        "PYTHONPYCACHEPREFIX": f"{directory}/bytecode",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "COVERAGE_FILE": f"{directory}/coverage-{gate}",
         "XDG_CACHE_HOME": f"{directory}/xdg",
         "MYPY_CACHE_DIR": f"{directory}/mypy",

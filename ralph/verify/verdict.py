@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ralph.core.secrets import Redactor
 from ralph.domain import Cause, Execution, GateResult, Grade, TestFailure, Verdict
 from ralph.host.process import Completed
+from ralph.verify import canary as canaries
 from ralph.verify import junit as junit_report
 from ralph.verify import summaries
 from ralph.verify.compare import BaseResult, compare, objections
@@ -57,15 +58,20 @@ def judge(
     directory: str = "",
     sandbox: str = "none",
     redactor: Redactor | None = None,
+    canary: str = "",
 ) -> GateResult:
     """The verdict of one gate after its command ended.
 
     ``junit``: its report as ``reports.gather`` found it; ``tree``: hash of the files it ran on; ``wrote``: tracked
-    paths that differ from that tree afterwards; ``root``: the tree's path as the command saw it. Excerpt and messages
-    come redacted.
+    paths that differ from that tree afterwards; ``root``: the tree's path as the command saw it; ``canary``: the test
+    that was planted in the run. Excerpt and messages come redacted.
     """
     report, problem = _report(planned, junit, log_text, root)
+    report, believed = _without(canary, report, planned, log_text)
+    log_text = canaries.hide(log_text, canary)
     ruling = _not_run(planned, completed) or _ruling(planned, completed, report, problem, base, log_text)
+    if not believed and ruling.verdict is Verdict.PASSED:
+        ruling = Ruling(Verdict.NOT_RUN, canaries.NOT_SEEN)
     comparison = compare(base, report.outcomes, _died(planned, report, log_text)) if base and report else None
     if base and comparison and ruling.verdict is Verdict.PASSED:
         said = objections(comparison, base.declared)
@@ -80,7 +86,7 @@ def judge(
         kind=planned.kind,
         verdict=ruling.verdict,
         reason=redact(ruling.reason),
-        execution=_execution(planned, completed, tree, directory, sandbox),
+        execution=_execution(planned, completed, tree, directory, sandbox, canary),
         counts=report.counts if report else None,
         failures=tuple(replace(failure, message=redact(failure.message)) for failure in failures),
         excerpt=redact(excerpt(log_text)),
@@ -89,6 +95,15 @@ def judge(
         outcomes=report.outcomes if report else {},
         comparison=comparison,
     )
+
+
+def _without(canary: str, report: Report | None, planned: PlannedGate, log: str) -> tuple[Report | None, bool]:
+    """The report of the project's own tests, and whether the planted one was reported as failed, where there is one."""
+    if not canary or report is None:
+        return report, not canary
+    report, seen = canaries.take_out(report, canary)
+    runner = planned.runner
+    return report, seen or bool(runner and runner.source == "text" and canaries.said_to_fail(log, canary))
 
 
 def _died(planned: PlannedGate, report: Report, log: str) -> bool:
@@ -196,7 +211,9 @@ def _advised(ruling: Ruling, base: BaseResult | None) -> Ruling:
     return ruling
 
 
-def _execution(planned: PlannedGate, completed: Completed, tree: str, directory: str, sandbox: str) -> Execution:
+def _execution(
+    planned: PlannedGate, completed: Completed, tree: str, directory: str, sandbox: str, canary: str
+) -> Execution:
     return Execution(
         argv=completed.argv,
         directory=directory,
@@ -210,6 +227,7 @@ def _execution(planned: PlannedGate, completed: Completed, tree: str, directory:
         log_sha256=completed.log_sha256,
         sandbox=sandbox,
         network=planned.gate.network == "host",
+        canary=canary,
     )
 
 

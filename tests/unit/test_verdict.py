@@ -238,7 +238,7 @@ def test_the_command_of_a_gate_and_its_variables() -> None:
     gate = planned("./ci/run.sh --all", "other", env={"A": "1"})
     argv, env = gates.command_of(gate, "/r/j.xml", caches="/c", root="/work/app")
     assert argv == ("/work/app/ci/run.sh", "--all")
-    assert (env["A"], env["RALPH_JUNIT"], env["PYTHONPYCACHEPREFIX"]) == ("1", "/r/j.xml", "/c/bytecode")
+    assert (env["A"], env["RALPH_JUNIT"], env["PYTHONDONTWRITEBYTECODE"]) == ("1", "/r/j.xml", "1")
     assert {"COVERAGE_FILE", "XDG_CACHE_HOME", "MYPY_CACHE_DIR", "RUFF_CACHE_DIR"} <= env.keys()
 
 

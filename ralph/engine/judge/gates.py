@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ralph.config import Gate
 from ralph.domain import Change, Execution, GateResult, GuardResult, Task, Verdict
 from ralph.engine.desk import redact_file
 from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.judge.bench import Bench
+from ralph.engine.judge.canaries import planted, weighed
 from ralph.host.files import delete_tree
 from ralph.host.process import Completed, Request
 from ralph.verify import gates as rules
@@ -40,6 +42,7 @@ class _Run:
     purpose: str
     attempt: int
     environment: str
+    canary: str
 
 
 def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
@@ -108,6 +111,34 @@ def run_on(
     return run(bench, planned, tree, kept, purpose=purpose, attempt=attempt)
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A gate to run on a tree of its own."""
+
+    bench: Bench
+    planned: PlannedGate
+    tree: str
+    kept: Mapping[str, Path]
+    purpose: str
+
+
+def run_apart(jobs: Sequence[Job]) -> list[GateResult]:
+    """Run gates on different trees, side by side where each has a bench of its own; results in their order."""
+    if len({job.bench.place.tree for job in jobs}) < len(jobs):
+        return [run_on(job.bench, [job.planned], job.tree, job.kept, purpose=job.purpose)[0] for job in jobs]
+    for job in jobs:
+        fresh_tree(job.bench, job.tree, job.kept)
+    if any(job.bench.stopped for job in jobs):
+        return [_stopped(job.planned) for job in jobs]
+    runs = [_prepare(job.bench, job.planned, job.tree, job.kept, job.purpose, 1) for job in jobs]
+    ended = jobs[0].bench.shim.run_many([one.request for one in runs], wakes=jobs[0].bench.wakes) if jobs else []
+    return [_judge(job.bench, one, done, job.tree, job.kept) for job, one, done in zip(jobs, runs, ended, strict=True)]
+
+
+def _stopped(planned: PlannedGate) -> GateResult:
+    return GateResult(planned.name, planned.kind, Verdict.NOT_RUN, "stopped before it ran")
+
+
 def fresh_tree(bench: Bench, tree: str, kept: Mapping[str, Path]) -> None:
     """Lay a tree in a place that remembers nothing of the one before."""
     delete_tree(bench.place.scratch, bench.place.loop)
@@ -146,9 +177,17 @@ def _same(bench: Bench, known: GateResult | None, gate: PlannedGate) -> GateResu
     return known if there in ("", bench.place.spec.head_tree) else None
 
 
+def cache_of(place: Place, gate: Gate, tree: str) -> Path:
+    """Where a gate finds its caches. Types and lint check what they find there against the files and run no code of
+    the tree, so theirs outlast it; all others may write anything, and begin with nothing at each tree."""
+    if gate.kind in ("types", "lint"):
+        return place.loop / "cache" / "kept" / gate.name
+    return place.loop / "cache" / "trees" / tree[:16]
+
+
 def _forget_caches(place: Place, tree: str) -> None:
     """Remove the caches of all but the last trees."""
-    root = place.loop / "cache"
+    root = place.loop / "cache" / "trees"
     others = [path for path in root.iterdir() if path.name != tree[:16]] if root.is_dir() else []
     for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-CACHES]:
         delete_tree(path, place.loop)
@@ -160,7 +199,7 @@ def _run(
     if not group:
         return []
     if bench.stopped:  # the line wakes once, and gates come one after another
-        return [GateResult(gate.name, gate.kind, Verdict.NOT_RUN, "stopped before it ran") for gate in group]
+        return [_stopped(gate) for gate in group]
     runs = [_prepare(bench, gate, tree, kept, purpose, attempt) for gate in group]
     requests = [one.request for one in runs]
     ended = bench.shim.run_many(requests, wakes=bench.wakes)
@@ -171,11 +210,12 @@ def _prepare(
     bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path], purpose: str, attempt: int
 ) -> _Run:
     place, gate = bench.place, planned.gate
-    cache = place.loop / "cache" / tree[:16]
+    cache = cache_of(place, gate, tree)
     folder = _folder(place, f"{gate.name}-{tree[:8]}")
     for path in (cache, folder):
         path.mkdir(parents=True, exist_ok=True)
-    jail = gate_jail(place, kept, cache, folder, gate)
+    canary = planted(bench, planned, folder.name)
+    jail = gate_jail(place, kept, cache, folder, gate, canary.host if canary else None)
     reports_inside = place.inside(folder, INSIDE / "reports")
     base = environment(place, jail, {})
     argv, added = rules.command_of(
@@ -184,6 +224,7 @@ def _prepare(
         caches=str(place.inside(cache, INSIDE / "cache")),
         root=str(place.directory),
         env=base,
+        canary=canary.inside if canary else None,
     )
     directory = str(place.directory / gate.cwd)
     limits = bench.config.limits
@@ -196,7 +237,8 @@ def _prepare(
         output_bytes=limits.output_mb * 1_000_000,
         memory_bytes=limits.memory_mb * 1_000_000,
     )
-    return _Run(planned, request, folder, directory, purpose, attempt, environment_of(bench, planned, tree, kept))
+    about = environment_of(bench, planned, tree, kept)
+    return _Run(planned, request, folder, directory, purpose, attempt, about, canary.inside.test if canary else "")
 
 
 def _folder(place: Place, stem: str) -> Path:
@@ -233,6 +275,7 @@ def _judge(bench: Bench, one: _Run, done: Completed, tree: str, kept: Mapping[st
         into=one.folder / "left",
         redactor=bench.redactor,
     )
+    reports.gather_coverage(planned, done, tree=place.tree, into=one.folder / "coverage")
     wrote = [] if planned.gate.parallel and place.boxed else bench.workspace.verify_tree(tree)
     redact_file(done.log, bench.redactor)
     size, digest = done.log.stat().st_size, hashlib.sha256(done.log.read_bytes()).hexdigest()
@@ -249,9 +292,11 @@ def _judge(bench: Bench, one: _Run, done: Completed, tree: str, kept: Mapping[st
         directory=one.directory,
         sandbox=place.sandbox.name,
         redactor=bench.redactor,
+        canary=one.canary,
     )
     if wrote or bench.workspace.laid != tree:
         lay(bench, tree, kept)
+    result = weighed(bench, planned, result)
     return replace(result, execution=result.execution and _recorded(place, one, result.execution, report, wrote))
 
 

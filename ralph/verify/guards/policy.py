@@ -41,6 +41,8 @@ def _of_path(path: str) -> Iterator[Finding]:
         plain = _IGNORED_BY_HFS.sub("", unicodedata.normalize("NFC", part))
         if _GIT_NAME.match(plain) and plain != ".gitmodules":
             yield Finding("reserved-name", shown, f"{spelled(part)!r} is git's own directory on some file systems")
+    if parts[-1].lower().endswith((".pyc", ".pyo")):
+        yield Finding("bytecode", shown, "compiled code would be loaded in place of a source that says something else")
     if parts[-1].lower() == ".gitmodules":
         yield Finding("submodule", shown, "submodules are not changed at night")
 

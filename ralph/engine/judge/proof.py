@@ -1,0 +1,192 @@
+"""Step ``proof``: the change's tests on the base's source, and the base's tests on the change's source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ralph.domain import Change, GateResult, Grade, Proof, Run, Verdict
+from ralph.engine.judge.bench import Bench
+from ralph.engine.judge.case import Assessment
+from ralph.engine.judge.gates import BLOB_LIMIT, Job, plan, run_apart, run_on
+from ralph.verify.gates import PlannedGate
+from ralph.verify.guards import is_test
+from ralph.verify.proof import classify, stubs
+from ralph.verify.proof.touched import TestFile, Touched, is_data, touched
+from ralph.verify.proof.verdict import graded, verdict
+from ralph.verify.select import file_of, select
+
+NAME = "proof"
+Edits = dict[str, tuple[str, str] | None]
+
+
+@dataclass
+class _Shown:
+    """What the tests of one gate showed about the change."""
+
+    tests: dict[str, Proof]
+    broken: list[str]
+    turned: list[str]
+    runs: list[Run]
+
+
+def prove(bench: Bench, found: Assessment) -> tuple[GateResult, ...]:
+    """The proof of a change, as one result; none where the project has no test that is known by its id."""
+    case, shown = found.case, _Shown({}, [], [], [])
+    planned = {gate.name: gate for gate in plan(bench, case.task, case.tree, case.paths)}
+    suites = [gate for gate in found.gates if gate.kind == "tests" and gate.outcomes and gate.name in planned]
+    checks = [gate for gate in found.gates if gate.verdict is Verdict.PASSED and _is_check(planned, gate)]
+    if not suites and not checks:
+        return ()
+    for suite in suites:
+        _prove(bench, found, planned[suite.name], suite, shown)
+    shown.turned += [gate.name for gate in checks if _was_red(found, planned[gate.name])]
+    result = graded(shown.tests, tuple(dict.fromkeys(shown.turned)))
+    demand = str(getattr(bench.config.verify.policy, case.task.kind.value)) if suites else "any"
+    broken = [] if {"weaken-test"} & set(case.task.allow) else shown.broken
+    ruling, reason = verdict(result, demand, broken)
+    first = shown.runs[0].execution if shown.runs else (suites or checks)[0].execution
+    grade = Grade.VERIFIED if first else Grade.NOT_RUN
+    return (GateResult(NAME, "proof", ruling, reason, first, grade=grade, runs=tuple(shown.runs), proof=result),)
+
+
+def _is_check(planned: Mapping[str, PlannedGate], gate: GateResult) -> bool:
+    return gate.name in planned and "check-" in gate.name and gate.execution is not None
+
+
+def _was_red(found: Assessment, planned: PlannedGate) -> bool:
+    """Whether a check of the task ran on the base and failed there."""
+    return found.base.result(planned).verdict is Verdict.FAILED
+
+
+def _prove(bench: Bench, found: Assessment, planned: PlannedGate, suite: GateResult, shown: _Shown) -> None:
+    """Run what the change touched in one test gate on the other side's source, both sides at once."""
+    there = found.base.result(planned)
+    changes = [change for change in found.case.changes if is_test(change.path, bench.config)]
+    files = [_test_file(bench, change) for change in changes]
+    tests = touched(files, there.outcomes, suite.outcomes, suite.comparison)
+    shown.turned += suite.comparison.newly_passing if suite.comparison else ()
+    jobs = list(_jobs(bench, found, planned, changes, tests))
+    results = dict(zip([job.purpose for job in jobs], run_apart(jobs), strict=True))
+    shown.runs += [run for result in results.values() for run in _as_runs(result)]
+    if base := results.get("fail-to-pass"):
+        _on_base(bench, found, planned, base, tests, shown)
+    if replay := results.get("replay"):
+        removed = _removed(bench, found)
+        said = _messages(replay)
+        originals = _known_as_original(tests, found)
+        shown.broken += [one for one in originals if _fails(replay, one) and classify.broke(said(one), removed)]
+
+
+def _jobs(
+    bench: Bench, found: Assessment, planned: PlannedGate, changes: Sequence[Change], tests: Touched
+) -> Iterable[Job]:
+    case = found.case
+    if tests.here:
+        tree = bench.workspace.compose(case.head_tree, {one.path: _new(one) for one in changes})
+        gate = select(planned, tests.here) or planned
+        yield Job(bench.aside("proof"), gate, tree, case.base_kept, "fail-to-pass")
+    if tests.replaced:
+        kept = "snapshot" in case.task.allow
+        originals = [one for one in changes if not (kept and one.status == "M" and is_data(one.path))]
+        tree = bench.workspace.compose(case.tree, {one.path: _old(one) for one in originals})
+        gate = select(planned, tests.replaced) or planned
+        yield Job(bench.aside("replay"), gate, tree, found.kept, "replay")
+
+
+def _on_base(
+    bench: Bench, found: Assessment, planned: PlannedGate, base: GateResult, tests: Touched, shown: _Shown
+) -> None:
+    """Grade each touched test; those that die for want of a name are asked again with the name there and empty."""
+    said = _messages(base)
+    unclear: list[str] = []
+    for identity in tests.here:
+        proof = classify.on_base(_outcome(base, identity), said(identity))
+        if proof is None:
+            unclear.append(identity)
+        else:
+            shown.tests[identity] = proof
+    if not unclear:
+        return
+    result = _on_stubs(bench, found, planned, unclear)
+    shown.runs += _as_runs(result) if result else ()
+    again = _messages(result) if result else said
+    for identity in unclear:
+        outcome = _outcome(result, identity) if result else None
+        shown.tests[identity] = classify.on_stubs(outcome, again(identity))
+
+
+def _on_stubs(bench: Bench, found: Assessment, planned: PlannedGate, ids: Sequence[str]) -> GateResult | None:
+    """The change itself with everything that it adds made useless; None where nothing could be."""
+    edits: Edits = {}
+    for change in found.case.changes:
+        if change.status != "D" and change.new_mode.startswith("100") and not is_test(change.path, bench.config):
+            new = bench.workspace.blob(change.new_blob, BLOB_LIMIT)
+            if (made := stubs.stub(_bytes(bench, change.old_blob, change.old_mode), new, change.path)) is not None:
+                edits[change.path] = (change.new_mode, bench.workspace.write_blob(made))
+    if not edits:
+        return None
+    tree = bench.workspace.compose(found.case.tree, edits)
+    gate = select(planned, ids) or planned
+    return run_on(bench.aside("proof"), [gate], tree, found.kept, purpose="stub")[0]
+
+
+def _known_as_original(tests: Touched, found: Assessment) -> list[str]:
+    """Original tests that the task did not give up."""
+    return [] if "delete-test" in found.case.task.allow else list(tests.replaced)
+
+
+def _removed(bench: Bench, found: Assessment) -> frozenset[str]:
+    """Names that the change took out of the source."""
+    gone: set[str] = set()
+    for change in found.case.changes:
+        if not is_test(change.path, bench.config):
+            old = stubs.names(_bytes(bench, change.old_blob, change.old_mode), change.path)
+            new = stubs.names(_bytes(bench, change.new_blob, change.new_mode), change.path)
+            gone |= (old or frozenset()) - (new or frozenset())
+            if change.status == "D":
+                gone.add(change.path.rpartition("/")[2].partition(".")[0])
+    return frozenset(gone)
+
+
+def _outcome(result: GateResult, identity: str) -> str | None:
+    """What a run says about a test; where its file could not even be loaded, that it has failed is not known."""
+    return result.outcomes.get(identity)
+
+
+def _fails(result: GateResult, identity: str) -> bool:
+    """Whether an original failed: by itself, or because its file no longer loads."""
+    return (result.outcomes.get(identity) or result.outcomes.get(file_of(identity))) == "failed"
+
+
+def _messages(result: GateResult) -> Callable[[str], str]:
+    said = {failure.id: failure.message for failure in result.failures}
+
+    def of(identity: str) -> str:
+        """What a test said, or its file, or whatever kept the run from reaching it."""
+        return (
+            said.get(identity) or said.get(file_of(identity)) or ("" if identity in result.outcomes else result.excerpt)
+        )
+
+    return of
+
+
+def _as_runs(result: GateResult) -> tuple[Run, ...]:
+    return (Run(result.execution, result.counts, result.outcomes),) if result.execution else ()
+
+
+def _test_file(bench: Bench, change: Change) -> TestFile:
+    old = _bytes(bench, change.old_blob, change.old_mode)
+    return TestFile(change.path, old, _bytes(bench, change.new_blob, change.new_mode))
+
+
+def _bytes(bench: Bench, blob: str, mode: str) -> bytes | None:
+    return bench.workspace.blob(blob, BLOB_LIMIT) if mode.startswith("100") and blob.strip("0") else None
+
+
+def _new(change: Change) -> tuple[str, str] | None:
+    return (change.new_mode, change.new_blob) if change.status != "D" else None
+
+
+def _old(change: Change) -> tuple[str, str] | None:
+    return (change.old_mode, change.old_blob) if change.status != "A" else None
