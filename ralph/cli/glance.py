@@ -63,6 +63,11 @@ def lines(found: dict[str, Any]) -> list[str]:
         out.append(f"{_until(wait)}: {wait['reason']}")
     out += [f"Blocked {task}: {reason}" for task, reason in found["blocked"].items()]
     out += [f"Paused role {role}: {reason}" for role, reason in found["paused_roles"].items()]
+    if found.get("train"):
+        out.append(f"Train: {found['train']}")
+    for one in found.get("forecast", []):
+        paths = ", ".join(one["paths"][:3]) + (", ..." if len(one["paths"]) > 3 else "")
+        out.append(f"Conflict ahead: {' and '.join(one['branches'])} in {paths}")
     if found["problem"]:
         out.append(f"tasks.json: {found['problem']} (the last good one stays in force)")
     return out

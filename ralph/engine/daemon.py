@@ -191,21 +191,22 @@ class Daemon:
     async def work(self, here: window.Window | None) -> int:
         """Run the night that was set up to its report; returns its exit code."""
         from ralph.engine.finish import finish
+        from ralph.engine.forecast import Forecast
         from ralph.engine.train.remote import Conductor
 
         assert self.night
-        self.night.train = train = Conductor(self.night)
+        self.night.train, self.night.forecast = Conductor(self.night), Forecast(self.night)
         with keep_awake("ralph works on tasks"):
             closing = asyncio.create_task(self._close_window(here)) if here else None
             if here:
-                train.early(here.closes)
+                self.night.train.early(here.closes)
             try:
                 await self._run_loops(self.night)
             finally:
                 if closing:
                     closing.cancel()
             self.state = "running the train"
-            await train.run(self.leaving)
+            await self.night.train.run(self.leaving)
             self.state = "reporting"
             code = await finish(self.night, resumable=bool(here and self.leaving), say=self._say)
         self.night, self.state = None, "idle"

@@ -36,6 +36,8 @@ async def finish(night: Night, resumable: bool = False, say: Callable[[str], Non
     """
     if night.publisher:
         await _send_all(night.publisher, say)
+    if night.forecast:
+        await night.forecast.finish()
     say("reporting")
     night.sync_tasks()
     counts = night.outcome_counts()

@@ -67,6 +67,8 @@ async def one(night: Night, loop: LoopState, choice: Pick, agent: str) -> Ended 
         return None
     if ended.commit:
         night.publish(loop, ended.commit, ended.task)
+        if night.forecast:
+            night.forecast.soon()
     night.progress(ended.iteration)
     await night.wake()
     return ended

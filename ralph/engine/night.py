@@ -37,6 +37,7 @@ VERDICTS = 50
 """Trees whose verdicts are remembered; one may have tens of thousands of tests."""
 
 if TYPE_CHECKING:
+    from ralph.engine.forecast import Forecast
     from ralph.engine.publish import Publisher
     from ralph.engine.train.remote import Conductor
 
@@ -68,6 +69,7 @@ class Night:
     """The repository map for prompts."""
     red_base: dict[str, list[str]] = field(default_factory=dict)
     advisory: tuple[str, ...] = ()
+    uncanaried: tuple[str, ...] = ()
     blocked_gates: dict[str, str] = field(default_factory=dict)
     """Gates that can't even start, with the reason: no agent is paid for while there are any."""
     loops: dict[str, LoopState] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class Night:
     review_slots: asyncio.Semaphore | None = None
     """Reviewers that are free; ``reviews.slots`` makes it."""
     train: Conductor | None = None
+    forecast: Forecast | None = None
 
     def record(
         self, kind: str, data: Mapping[str, Any], *, loop: str = "", task: str = "", iteration: str = ""

@@ -45,6 +45,8 @@ def night_status(night: Night) -> dict[str, Any]:
             "seconds": limits.night_minutes * 60,
         },
         "paused_roles": night.paused_roles,
+        "forecast": night.forecast.shown() if night.forecast else [],
+        "train": night.train.step if night.train else "",
         "problem": night.problem,
     }
 
