@@ -89,6 +89,9 @@ class IterationSpec:
     tracked_by_base: dict[str, list[str]] = field(default_factory=dict)
     """Per gate name: test ids that are red on the base (only filled with allow_red_base)."""
     advisory_gates: tuple[str, ...] = ()
+    uncanaried: tuple[str, ...] = ()
+    """Gates by name, checks by command, that report no planted failure on the base either: they get none, and count
+    less."""
     start_refused: bool = True
     """``start_tree`` was validated and did not pass: giving it back as it was is no change."""
     feedback: Feedback | None = None

@@ -197,8 +197,10 @@ def review_environment(
     return environment(place, jail, {**told, **further})
 
 
-def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, gate: Gate) -> Jail:
-    """A gate may write its caches and its report, and the tree only where it says so."""
+def gate_jail(
+    place: Place, kept: Mapping[str, Path], cache: Path, reports: Path, gate: Gate, canary: Path | None = None
+) -> Jail:
+    """A gate may write its caches and its report, and the tree only where it says so; it reads ``canary``."""
     room = place.room(f"gate-{gate.name}")
     scratch = tuple((host, place.checkout / name) for name, host in place.scratch_folders().items())
     for host, _ in scratch:
@@ -213,6 +215,7 @@ def gate_jail(place: Place, kept: Mapping[str, Path], cache: Path, reports: Path
             *place.keep_binds(kept),
             (Path(place.spec.mirror) / "objects", Path(place.spec.mirror) / "objects"),
             (place.loop / "git" / "objects", place.loop / "git" / "objects"),
+            *(((canary, INSIDE / "canary"),) if canary else ()),
             *_readable(place.config),
         ),
         writable=(

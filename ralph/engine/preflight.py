@@ -22,6 +22,7 @@ from ralph.engine.executor import Executor
 from ralph.engine.jails import Place
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.gates import run_gates
+from ralph.engine.judge.mute import listened, without
 from ralph.engine.keep import Keeper
 from ralph.engine.messages import Broken, Check, Checked, adapter, plain
 from ralph.errors import RalphError
@@ -74,6 +75,8 @@ class Preflight:
     gates: tuple[GateResult, ...]
     checks: tuple[CheckResult, ...] = ()
     liveness: Liveness = Liveness(Verdict.NOT_RUN, "not probed")
+    uncanaried: tuple[str, ...] = ()
+    """Gates by name, checks by command, that report no planted failure although nobody forges anything here."""
 
     def red(self) -> list[GateResult]:
         return [gate for gate in self.gates if gate.verdict is Verdict.FAILED]
@@ -105,6 +108,8 @@ class Preflight:
                 lines.append(("vacuous_checks", f"{its} is green before any work: vacuous or done"))
             elif check.verdict is Verdict.NOT_RUN:
                 lines.append(("", f"{its} can't run: {check.reason}"))
+        for name in self.uncanaried:
+            lines.append(("", f"`{name}` does not report a failing test that is planted in it: its word counts less"))
         if self.liveness.verdict is Verdict.FAILED:
             lines.append(("gates_blind", f"your gates do not look at this: {self.liveness.reason}"))
         return lines
@@ -213,24 +218,31 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
     kept = keeper.folders(tree)
     paths = workspace.paths(spec.head)
     gates = run_gates(bench, spec.task, tree, paths, kept, purpose="base")
-    checks = _checks(bench, tasks, tree, kept)
+    gates, mute = listened(bench, spec.task, tree, paths, kept, gates)
+    bench = without(bench, mute)
+    checks, mute_checks = _checks(bench, tasks, tree, kept)
     liveness = Liveness(Verdict.NOT_RUN, "no gate is green on the base")
     if any(gate.verdict is Verdict.PASSED for gate in gates):
         liveness = _probe(bench, tasks, kept, gates)
     workspace.prepare(spec.head)
-    return Preflight(key, tree, gates, checks, liveness)
+    return Preflight(key, tree, gates, checks, liveness, uncanaried=mute + mute_checks)
 
 
-def _checks(bench: Bench, tasks: Sequence[Task], tree: str, kept: dict[str, Path]) -> tuple[CheckResult, ...]:
-    """Each task's own checks on the base, without the project's gates."""
+def _checks(
+    bench: Bench, tasks: Sequence[Task], tree: str, kept: dict[str, Path]
+) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
+    """Each task's own checks on the base, without the project's gates; and which of them take no canary."""
     found: list[CheckResult] = []
+    mute: list[str] = []
     alone = replace(bench, config=bench.config.model_copy(update={"gates": []}))
     for task in tasks:
         if task.checks:
             results = run_gates(alone, task, tree, [], kept)
+            results, silent = listened(alone, task, tree, [], kept, results)
+            mute += silent
             for command, result in zip(task.checks, results, strict=False):
                 found.append(CheckResult(task.id, command, result.verdict, result.reason))
-    return tuple(found)
+    return tuple(found), tuple(mute)
 
 
 def _probe(bench: Bench, tasks: Sequence[Task], kept: dict[str, Path], gates: Sequence[GateResult]) -> Liveness:
