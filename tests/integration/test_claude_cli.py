@@ -14,6 +14,7 @@ from ralph import config
 from ralph.agents.base import Grant
 from ralph.agents.claude_code import ClaudeCode
 from ralph.agents.pricing import price
+from ralph.agents.review import read
 from ralph.domain import Cause, Usage
 from ralph.modelserver import Script, Server, serve
 from tests.claude_program import installed
@@ -264,3 +265,24 @@ def test_the_real_cli_is_ended_at_its_token_limit(tmp_path, claude, model):
     ran = real(tmp_path, claude, model(turns), tokens=100)
     assert ran.result.cause is Cause.TOKENS
     assert total(ran.desk).counted >= 100
+
+
+@pytest.mark.cli_agents
+def test_the_real_cli_reviews_without_a_tool_that_writes(tmp_path, claude, model):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    target = tree / "made.txt"
+    answer = '{"verdict": "reject", "reasons": ["a.py:1: wrong"], "follow_ups": []}'
+    turns = [
+        {"tools": [{"name": "Write", "input": {"file_path": str(target), "content": "x\n"}}]},
+        {"tools": [{"name": "Bash", "input": {"command": f"cat {PYTHON} | wc -c"}}]},
+        {"text": f"I looked.\n\n```json\n{answer}\n```"},
+    ]
+    server = model(turns)
+    ran = real(tmp_path, claude, server, review=tmp_path / "run" / "review.txt")
+    assert ran.result.error is None, (ran.result, (tmp_path / "run" / "agent.err").read_text())
+    assert not target.exists()
+    offered = {tool["name"] for tool in server.messages()[-1].body["tools"]}
+    assert "Bash" in offered and not offered & {"Write", "Edit", "NotebookEdit"}
+    review, problem = read(ran.result.said, "claude")
+    assert review and review.reasons == ("a.py:1: wrong",), problem

@@ -87,3 +87,42 @@ def test_ten_thousand_events_of_a_thousand_tasks_are_read_at_once() -> None:
     began = time.process_time()
     assert budget(events=events).used("task t7").of(Measure.TOKENS) == 200
     assert time.process_time() - began < 2
+
+
+def test_a_review_has_an_iteration_of_its_own_and_the_reviewers_role() -> None:
+    book = Budget(
+        Config.model_validate(
+            {"limits": {"iteration_tokens": 100}, "roles": {"reviewer": {"limits": {"iterations": 2, "tokens": 500}}}}
+        ),
+        [],
+        "n1",
+    )
+    scopes = begun(book, "i1")
+    book.charge("", scopes, Usage(output_tokens=100))
+    review = book.review_scopes(scopes)
+    assert book.left(review)[1] == 100
+    book.begin_review(review)
+    book.charge("", review, Usage(output_tokens=40))
+    assert (book.used("role reviewer").tokens, book.used("role reviewer").iterations) == (40, 1)
+    assert (book.used("task t").tokens, book.used("task t").iterations) == (140, 1)
+    assert book.used("role implementer").tokens == 100
+    assert book.standing("role reviewer") is None
+    book.begin_review(review)
+    assert str(book.standing("role reviewer")) == "role reviewer: 2 of 2 iterations"
+
+
+def test_a_restart_knows_what_reviews_took() -> None:
+    who = {"role": "reviewer", "agent": "api"}
+    events = [
+        event("began", {"role": "implementer", "agent": "claude"}),
+        event("reserved", {"id": 1, "tokens": 100, "dollars": None}),
+        event("settled", {"id": 1, "model": "m", "usage": USAGE}),
+        event("reserved", {"id": 2, "tokens": 50, "dollars": None, **who}),
+        event("settled", {"id": 2, "model": "m", "usage": USAGE, **who}),
+        event("review_ended", {"seconds": 7.0, **who}),
+    ]
+    book = budget(events=events)
+    reviewer = book.used("role reviewer")
+    assert (reviewer.tokens, reviewer.seconds, reviewer.iterations) == (20, 7.0, 1)
+    assert book.used("role implementer").tokens == 100, "the rest of what was reserved for the whole run is lost"
+    assert book.used("task t").tokens == 120
