@@ -14,6 +14,10 @@ def findings(diff: Diff) -> list[Finding]:
     changed = files.changed(diff)
     seen = [Finding(UNJUDGED, file.path, why) for file in changed if (why := _unjudged(file))]
     seen += judge.findings(changed, diff.tracked)
+    if any(file.suffix in files.TREES for file in changed):
+        from ralph.verify.guards.tampering.trees import judge as trees
+
+        seen += trees.findings(changed)
     seen += suppressions.findings(changed)
     seen += snapshots.findings(changed)
     seen += shadows.findings(diff)

@@ -44,7 +44,7 @@ def _of(file: File, text: str) -> Iterator[Finding]:
     elif file.suffix in files.TREES:
         from ralph.verify.guards.tampering.trees import comments
 
-        seen = iter(comments.debugging(file.suffix, text, speaks=bool(_SPEAKS.search(file.path))))
+        seen = comments.debugging(file.suffix, text, speaks=bool(_SPEAKS.search(file.path)))
     else:
         return
     for line, what in seen:
