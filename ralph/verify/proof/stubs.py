@@ -10,14 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ralph.verify.guards.tampering.files import TREES
+from ralph.verify.proof import stub_trees
+
 _FAIL = "raise NotImplementedError"
-_OPEN = frozenset({"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "NamedTuple", "TypedDict", "Protocol"})
+_ENUMS = frozenset({"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"})
 
 
 def names(data: bytes | None, path: str) -> frozenset[str] | None:
     """Plain names of all functions, classes and module-level variables of a source; None where it can't be read."""
     if data is None:
         return frozenset()
+    if PurePosixPath(path).suffix in TREES:
+        return stub_trees.names(data, path)
     if PurePosixPath(path).suffix != ".py":
         return None
     try:
@@ -32,6 +37,8 @@ def names(data: bytes | None, path: str) -> frozenset[str] | None:
 
 def stub(old: bytes | None, new: bytes, path: str) -> bytes | None:
     """``new`` with the added functions, classes and constants made useless; None where nothing in it can be."""
+    if PurePosixPath(path).suffix in TREES:
+        return stub_trees.stub(old, new, path)
     if PurePosixPath(path).suffix != ".py":
         return None
     try:
@@ -87,9 +94,10 @@ def _edits(node: ast.Module | ast.ClassDef, prefix: str, before: frozenset[str],
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if prefix + name not in before:
                 yield _failing(inner.body, lines)
             case ast.ClassDef(name=name):
-                yield from _edits(inner, f"{prefix}{name}.", before, lines)
-                if prefix + name not in before and not _has_methods(inner) and not _is_open(inner):
-                    yield _failing_class(inner, lines)
+                if prefix + name in before or _has_methods(inner):
+                    yield from _edits(inner, f"{prefix}{name}.", before, lines)
+                else:
+                    yield from _failing_class(inner, lines)
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                 if not prefix and _assigned(inner) and not set(_assigned(inner)) & before:
                     start = lines.at(value.lineno, value.col_offset)
@@ -110,22 +118,26 @@ def _failing(body: list[ast.stmt], lines: _Lines) -> _Edit:
     return at, at, f"{_FAIL}\n{' ' * first.col_offset}"
 
 
-def _failing_class(node: ast.ClassDef, lines: _Lines) -> _Edit:
-    first = node.body[0]
+def _failing_class(node: ast.ClassDef, lines: _Lines) -> Iterator[_Edit]:
+    """A class of values only: it can't be made, has no fields, or has members of no value."""
+    bases = {ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases}
+    first, last = node.body[0], node.body[-1]
     at = lines.at(first.lineno, first.col_offset)
-    made = f"def __new__(cls, *args, **kwargs): {_FAIL}"
-    if not lines.starts_line(at):
-        return at, at, ""
-    return at, at, f"{made}\n{' ' * first.col_offset}"
+    if bases & _ENUMS:
+        for member in node.body:
+            if isinstance(member, ast.Assign):
+                value = member.value
+                start = lines.at(value.lineno, value.col_offset)
+                yield start, lines.at(value.end_lineno or 0, value.end_col_offset or 0), "object()"
+    elif "NamedTuple" in bases:
+        yield at, lines.at(last.end_lineno or 0, last.end_col_offset or 0), "pass"
+    elif lines.starts_line(at) and not bases & {"TypedDict", "Protocol"}:
+        made = f"def __new__(cls, *args, **kwargs): {_FAIL}"
+        yield at, at, f"{made}\n{' ' * first.col_offset}"
 
 
 def _has_methods(node: ast.ClassDef) -> bool:
     return any(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)
-
-
-def _is_open(node: ast.ClassDef) -> bool:
-    """Kinds of classes that a ``__new__`` of ours would break at import."""
-    return any(ast.unparse(base).rpartition(".")[2].partition("[")[0] in _OPEN for base in node.bases)
 
 
 def _assigned(node: ast.stmt) -> list[str]:
