@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,12 @@ from loops import Loop, commit_all, make_loop
 
 from ralph.config import Config, freeze
 from ralph.core.secrets import Redactor
-from ralph.domain import Feedback, GateResult, IterationSpec, Outcome, Task, Verdict
+from ralph.domain import GateResult, IterationSpec, Task, Verdict
 from ralph.engine.jails import Place
 from ralph.engine.judge.base import Base
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment, Case
-from ralph.engine.judge.gates import run_gates
-from ralph.engine.judge.measure import cache_of
+from ralph.engine.judge.gates import cache_of, run_gates
 from ralph.engine.judge.strength import strength
 from ralph.engine.keep import Keeper
 from ralph.host.files import own_directory
@@ -85,7 +84,7 @@ class Shop:
     bench: Bench
     config: Config
 
-    def judged(self, files: dict[str, str], feedback: Feedback | None = None) -> tuple[GateResult, ...]:
+    def judged(self, files: dict[str, str]) -> tuple[GateResult, ...]:
         for name, text in files.items():
             path = self.loop.tree / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +92,6 @@ class Shop:
         tree = self.loop.space.snapshot()
         head_tree = self.loop.space.tree_of(self.loop.base)
         changes = tuple(self.loop.space.changes(head_tree, tree))
-        self.bench.place = replace(self.bench.place, spec=replace(self.bench.place.spec, feedback=feedback))
         case = Case(TASK, self.loop.base, head_tree, tree, changes, {}, lambda: {})
         found = Assessment(case, Base(self.bench, TASK, head_tree, {}), {})
         found.gates = run_gates(self.bench, TASK, tree, case.paths, {})
@@ -110,9 +108,14 @@ def shim() -> Iterator[Shim]:
 
 
 def shop(
-    repo: Path, state: Path, shim: Shim, sandbox: Sandbox | None = None, command: str = PYTEST, **verify: object
+    repo: Path,
+    state: Path,
+    shim: Shim,
+    sandbox: Sandbox | None = None,
+    gate: dict[str, str] | None = None,
+    **verify: object,
 ) -> Shop:
-    table = {"name": "tests", "command": command, "kind": "tests"}
+    table = {"name": "tests", "command": PYTEST, "kind": "tests", **(gate or {})}
     config = Config.model_validate({"gates": [table], "verify": {"mutation_seconds": 60, **verify}})
     (repo / "shop.py").write_text(SHOP)
     (repo / "tests").mkdir()
@@ -184,7 +187,7 @@ def test_lines_that_no_test_runs_and_faults_that_none_notices_are_named(
     assert all(one.log_sha256 and one.report for one in executed)
     named = {test for one in found.mutants for test in one.tests}
     assert named == {"tests/test_shop.py::test_price", "tests/test_shop.py::test_many"}
-    assert not (cache_of(project.bench.place, executed[1].tree) / "pytest").exists()
+    assert not (cache_of(project.bench.place, project.config.gates[0], executed[1].tree) / "pytest").exists()
 
 
 def test_the_next_change_asks_only_the_tests_that_concern_it(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
@@ -209,7 +212,7 @@ class PriceTest(unittest.TestCase):
 
 
 def test_unittest_is_measured_as_a_whole(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
-    project = shop(git_repo, tmp_path / "state", shim, command=UNITTEST)
+    project = shop(git_repo, tmp_path / "state", shim, gate={"command": UNITTEST})
     (result,) = project.judged({"shop.py": SHOP.replace("> 10", "> 12"), "tests/test_shop.py": UNIT_TESTS})
     assert result.strength is not None, result.reason
     assert (result.strength.changed, result.strength.covered) == (1, 1)
@@ -220,13 +223,14 @@ def test_unittest_is_measured_as_a_whole(git_repo: Path, tmp_path: Path, shim: S
     }
 
 
-def test_with_retry_survivors_refuse_a_change_once(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+def test_with_retry_survivors_refuse_a_task_once(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
     project = shop(git_repo, tmp_path / "state", shim, strength="retry", mutation_seconds=0.1)
     change = {"shop.py": SHOP.replace("> 10", ">= 10")}
-    (first,) = project.judged(change)
-    assert (first.verdict, first.blocks) == (Verdict.FAILED, True)
-    again = Feedback(1, Outcome.REJECTED, first.reason, (), (first,))
-    (second,) = project.judged(change, again)
+    for _ in range(2):
+        (first,) = project.judged(change)
+        assert (first.verdict, first.blocks) == (Verdict.FAILED, True), "the same tree is as weak as before"
+        assert "+ if count > 10:" in first.excerpt
+    (second,) = project.judged({"shop.py": SHOP.replace("> 10", ">= 11")})
     assert (second.verdict, second.blocks) == (Verdict.PASSED, False)
 
 
@@ -238,3 +242,45 @@ def test_what_can_not_be_measured_is_not_run_and_keeps_nothing_out(git_repo: Pat
     assert (result.verdict, result.blocks) == (Verdict.NOT_RUN, False)
     assert "tests: the tests" in result.reason
     assert project.judged({"shop.py": SHOP, "README.md": "x"}) == ()
+
+
+SCRIPT = """\
+set -e
+grep -q "return a" src/add.js
+mkdir -p out
+printf 'TN:\\nSF:src/add.js\\nDA:2,1\\nDA:3,0\\nend_of_record\\n' > out/lcov.info
+"""
+MUTATE = """\
+echo noise >&2
+echo "$RALPH_CHANGED_LINES" | sed 's/.*://;s/,/ /' | while read first second; do
+    echo "src/add.js:$second: + became -"
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("mutation", "verdict", "said"),
+    [
+        ("", Verdict.PASSED, "1 of 2 changed statements ran in the tests"),
+        ("sh mutate.sh", Verdict.PASSED, "the mutation command names 1 survivors on changed lines"),
+        ("echo src/add.js:99: not changed", Verdict.PASSED, "the mutation command names 0 survivors on changed lines"),
+        ("echo All mutants killed", Verdict.NOT_RUN, "it printed a line that names no survivor"),
+        ("false", Verdict.NOT_RUN, "mutation: exit 1"),
+    ],
+)
+def test_other_languages_bring_a_coverage_file_and_a_mutation_command(
+    git_repo: Path, tmp_path: Path, shim: Shim, mutation: str, verdict: Verdict, said: str
+) -> None:
+    (git_repo / "src").mkdir()
+    (git_repo / "src/add.js").write_text("function add(a, b) {\n  return a;\n}\n")
+    (git_repo / "check.sh").write_text(SCRIPT)
+    (git_repo / "mutate.sh").write_text(MUTATE)
+    (git_repo / ".gitignore").write_text("out/\n")
+    gate = {"command": "/bin/sh check.sh", "kind": "other", "coverage": "out/lcov.info"}
+    project = shop(git_repo, tmp_path / "state", shim, gate=gate, mutation_command=mutation)
+    (result,) = project.judged({"src/add.js": "function add(a, b) {\n  if (b)\n    return a + b;\n  return a;\n}\n"})
+    assert (result.verdict, result.blocks) == (verdict, False), result.reason
+    assert said in result.reason
+    assert result.strength is not None
+    assert result.strength.uncovered == ("src/add.js:3",)
+    assert [one.line for one in result.strength.mutants] == ([3] if mutation == "sh mutate.sh" else [])

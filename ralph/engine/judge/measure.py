@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ralph.domain import GateResult, Run, Verdict
-from ralph.engine.jails import INSIDE, Place
+from ralph.engine.jails import INSIDE
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import environment_of, fresh_tree, run, said
+from ralph.engine.judge.gates import cache_of, environment_of, fresh_tree, run, said
 from ralph.errors import RalphError
 from ralph.host.files import delete_tree, own_directory, read_beneath, read_regular, write_atomic
 from ralph.verify.gates import PlannedGate
@@ -51,9 +51,9 @@ def equipped_run(
 ) -> GateResult:
     """Run the gate on ``tree``, which lies in the bench's place, with the files of ``wanted`` in the tree's cache."""
     place = bench.place
-    cache = cache_of(place, tree)
+    cache = cache_of(place, planned.gate, tree)
     inside = f"{place.inside(cache, INSIDE / 'cache')}/{FOLDER}"
-    _write(cache, equipment.files(planned, wanted, str(place.directory)))
+    _write(cache, place.loop, equipment.files(planned, wanted, str(place.directory)))
     settings = " ".join(_settings(bench, tree))
     gate = equipment.equipped(planned, wanted, inside, bench.config.workspace.env, settings)
     (result,) = run(bench, [gate], tree, kept, purpose=purpose)
@@ -66,19 +66,14 @@ def measure(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Pa
     result = equipped_run(bench, planned, tree, kept, wanted, purpose="coverage")
     if result.verdict is Verdict.NOT_RUN:
         return Measured(result, problem=result.reason)
-    found = _read(cache_of(bench.place, tree), str(bench.place.directory))
+    found = _read(cache_of(bench.place, planned.gate, tree), str(bench.place.directory))
     return Measured(result, found) if isinstance(found, Coverage) else Measured(result, problem=found.reason)
 
 
-def cache_of(place: Place, tree: str) -> Path:
-    """Where gates on a tree find their caches."""
-    return place.loop / "cache" / tree[:16]
-
-
-def _write(cache: Path, files: Mapping[str, bytes]) -> None:
+def _write(cache: Path, loop: Path, files: Mapping[str, bytes]) -> None:
     """Make the folder anew: what tests left in its place, a link for example, leads nowhere."""
     cache.mkdir(parents=True, exist_ok=True)
-    delete_tree(cache / FOLDER, cache.parent.parent)
+    delete_tree(cache / FOLDER, loop)
     (cache / FOLDER).mkdir()
     for name, data in files.items():
         (cache / FOLDER / name).write_bytes(data)
@@ -106,6 +101,13 @@ def _settings(bench: Bench, tree: str) -> list[str]:
     return [text.decode("utf-8", "replace") for text in texts if text]
 
 
+def shared(bench: Bench) -> Path:
+    """A directory of this step that all loops share."""
+    root = bench.place.loop.parent.parent / "strength"
+    own_directory(root)
+    return root
+
+
 def test_map(
     bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path]
 ) -> tuple[TestMap | None, tuple[Run, ...]]:
@@ -115,9 +117,7 @@ def test_map(
     with it where it has to be measured; the execution is given beside the map.
     """
     name = "\0".join((bench.place.spec.night, planned.name, *said(planned), environment_of(bench, planned, tree, kept)))
-    root = bench.place.loop.parent.parent / "coverage"
-    own_directory(root)
-    path = root / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.json"
+    path = shared(bench) / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.json"
     with open(path.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if path.exists():

@@ -10,8 +10,8 @@ from time import monotonic
 
 from ralph.domain import Mutant, Run
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import fresh_tree
-from ralph.engine.judge.measure import cache_of, equipped_run
+from ralph.engine.judge.gates import cache_of, fresh_tree
+from ralph.engine.judge.measure import equipped_run
 from ralph.host.files import delete_tree
 from ralph.verify.gates import PlannedGate
 from ralph.verify.strength.coverage import Changed
@@ -22,6 +22,8 @@ from ralph.verify.strength.verdict import fate_of
 
 _MOST_MUTANTS = 200
 _SHOWN_UNTESTED = 20
+_FIRST = 600.0
+"""Seconds that the first mutant may take beyond the time box: one is always tried."""
 _SLACK = 2.0
 """Seconds that a mutant gets besides twice what the measured run took."""
 
@@ -79,14 +81,24 @@ def try_mutants(
     tried, begun = Tried(), monotonic()
     covered, untested = _found(seeds, courses)
     tried.mutants += [_mutant(mutation, "untested", ()) for mutation in untested]
-    caches = Caches(bench, tree)
+    caches = Caches(bench, courses[0].planned, tree)
     try:
         for number, mutation in enumerate(covered):
             left = box - (monotonic() - begun)
             if bench.stopped or (number and left <= 0):
                 tried.stopped = f"{len(covered) - number} more were not tried within {box:.0f} s"
                 break
-            _try(bench, tree, kept, seeds[mutation.path], mutation, courses, caches, max(left, 0), tried)
+            _try(
+                bench,
+                tree,
+                kept,
+                seeds[mutation.path],
+                mutation,
+                courses,
+                caches,
+                max(left, 0) if number else box + _FIRST,
+                tried,
+            )
     finally:
         caches.give_back()
     return tried
@@ -150,12 +162,12 @@ def _lay(bench: Bench, tree: str, kept: Mapping[str, Path], path: str) -> None:
 class Caches:
     """The caches of one tree, lent to one mutant after another."""
 
-    def __init__(self, bench: Bench, tree: str) -> None:
-        self.bench = bench
-        self.home = self.now = cache_of(bench.place, tree)
+    def __init__(self, bench: Bench, planned: PlannedGate, tree: str) -> None:
+        self.bench, self.planned = bench, planned
+        self.home = self.now = cache_of(bench.place, planned.gate, tree)
 
     def move_to(self, tree: str) -> None:
-        self._move(cache_of(self.bench.place, tree))
+        self._move(cache_of(self.bench.place, self.planned.gate, tree))
 
     def give_back(self) -> None:
         """Back to the tree, without what test runners remember of runs."""

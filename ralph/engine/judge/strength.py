@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ralph.domain import Change, GateResult, Mutant, Run, Strength
 from ralph.engine.judge import gates
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment
-from ralph.engine.judge.measure import measure, test_map
+from ralph.engine.judge.configured import Told, lines_elsewhere, told
+from ralph.engine.judge.measure import measure, shared, test_map
 from ralph.engine.judge.mutants import Course, Seed, try_mutants
 from ralph.verify.gates import PlannedGate
 from ralph.verify.guards.scope import is_test
@@ -19,8 +20,10 @@ from ralph.verify.strength.coverage import Coverage, FileCoverage, of_statements
 from ralph.verify.strength.equipment import Equipment
 from ralph.verify.strength.lines import Statement, changed_lines, executable
 from ralph.verify.strength.selection import select
+from ralph.verify.strength.source import MAX_BYTES
 
-_SOURCE_BYTES = 2_000_000
+_SOURCE_BYTES = MAX_BYTES + 1
+"""What is cut there is too large to be parsed."""
 _LONGEST_BOX = 60.0
 _UNJUDGED = ("conftest.py", "setup.py", "noxfile.py")
 """Python that belongs to the project's machinery: tests import it for other reasons than to test it."""
@@ -48,30 +51,45 @@ class Story:
     mutants: list[Mutant] = field(default_factory=list)
     stopped: str = ""
 
+    def add(self, others: Told) -> None:
+        self.runs += others.runs
+        self.notes += others.notes
+        self.problems += others.problems
+        self.mutants += others.mutants
+
 
 def strength(bench: Bench, found: Assessment) -> tuple[GateResult, ...]:
     """Measure a green change; unless ``[verify] strength`` is "retry", the result never keeps it out."""
-    mode, case = bench.config.verify.strength, found.case
+    case = found.case
     known = next((result for result in case.known if result.kind == verdict.NAME), None)
-    if mode == "off" or known is not None:
+    if bench.config.verify.strength == "off" or known is not None:
         return (known,) if known else ()
     story = Story()
-    subjects = _subjects(bench, case.changes, story)
-    if not subjects:
-        return ()
+    subjects, elsewhere = _subjects(bench, case.changes, story), lines_elsewhere(bench, case.changes)
     try:
-        courses = [_course(bench, found, planned, subjects, story) for planned in _planned(bench, found)]
-        useful = [course for course in courses if course]
-        if useful:
-            _try_mutants(bench, found, subjects, useful, story)
+        courses = _measure(bench, found, subjects, story) if subjects else []
+        others = told(bench.aside(verdict.NAME), found.gates, case.tree, found.kept, elsewhere)
     finally:
         if not bench.place.boxed:
             gates.lay(bench, case.tree, found.kept)
-    if not useful:
-        why = "; ".join(story.problems) or "no gate runs Python tests in a way that can be measured"
-        return (verdict.not_run(why, story.runs),)
-    result = verdict.rule(_measured(subjects, useful, story), mode, story.runs, story.notes, _spent(bench))
-    return (result,)
+    story.add(others)
+    shown = _shown(subjects if courses else [], courses, others, story)
+    if story.problems:
+        return (verdict.not_run("; ".join(story.problems), story.runs, shown),)
+    if not courses and not others.covered and not others.runs:
+        return ()
+    return (_ruled(bench, case.tree, shown, story),)
+
+
+def _measure(bench: Bench, found: Assessment, subjects: Sequence[Subject], story: Story) -> list[Course]:
+    told = [_course(bench, found, one, subjects, story) for one in _planned(bench, found)]
+    courses, silent = [one for one in told if isinstance(one, Course)], [one for one in told if isinstance(one, str)]
+    if courses:
+        _try_mutants(bench, found, subjects, courses, story)
+        story.notes += silent
+    else:
+        story.problems += silent or ["no gate runs Python tests in a way that can be measured"]
+    return courses
 
 
 def _subjects(bench: Bench, changes: Sequence[Change], story: Story) -> list[Subject]:
@@ -87,7 +105,7 @@ def _subjects(bench: Bench, changes: Sequence[Change], story: Story) -> list[Sub
         lines = changed_lines(old, new)
         statements = executable(new, lines)
         if statements is None:
-            story.notes.append(f"{change.path} can't be parsed")
+            story.problems.append(f"{change.path} can't be parsed")
         elif statements:
             before = executable(old, changed_lines(new, old)) if old is not None else ()
             functions = frozenset(one.function for one in (*statements, *(before or ())))
@@ -109,8 +127,8 @@ def _planned(bench: Bench, found: Assessment) -> list[PlannedGate]:
 
 def _course(
     bench: Bench, found: Assessment, planned: PlannedGate, subjects: Sequence[Subject], story: Story
-) -> Course | None:
-    """Run the tests that concern the change with coverage; None where that shows nothing."""
+) -> Course | str:
+    """Run the tests that concern the change with coverage; a text says why that showed nothing."""
     aside, case = bench.aside(verdict.NAME), found.case
     chosen = None
     if planned.runner and planned.runner.name == "pytest":
@@ -123,8 +141,7 @@ def _course(
     measured = measure(aside, planned, case.tree, found.kept, wanted)
     story.runs += measured.runs
     if measured.coverage is None:
-        story.problems.append(f"{planned.name}: {measured.problem}")
-        return None
+        return f"{planned.name}: {measured.problem}"
     if chosen:
         story.notes.append(f"{len(measured.result.outcomes)} tests of {planned.name} concern it")
     failing = frozenset(name for name, outcome in measured.result.outcomes.items() if outcome == "failed")
@@ -149,16 +166,23 @@ def _try_mutants(
     story.runs += tried.runs
 
 
-def _measured(subjects: Sequence[Subject], courses: Sequence[Course], story: Story) -> Strength:
-    """Statements count once; one ran where any of the gates ran it."""
+def _shown(subjects: Sequence[Subject], courses: Sequence[Course], others: Told, story: Story) -> Strength:
+    """Statements count once; one ran where any of the gates ran it. Other languages count lines."""
     every = {(one.change.path, statement.first) for one in subjects for statement in one.statements}
     ran = {(path, line) for course in courses for path, changed in course.covered.items() for line in changed.covered}
-    missed = sorted(every - ran)
-    uncovered = tuple(f"{path}:{line}" for path, line in missed)
-    return Strength(len(every), len(every) - len(missed), uncovered, tuple(story.mutants), story.stopped)
+    missed = every - ran
+    missed |= {(path, line) for path, changed in others.covered.items() for line in changed.uncovered}
+    count = len(every) + sum(len(one.covered) + len(one.uncovered) for one in others.covered.values())
+    uncovered = tuple(f"{path}:{line}" for path, line in sorted(missed))
+    return Strength(count, count - len(missed), uncovered, tuple(story.mutants), story.stopped)
 
 
-def _spent(bench: Bench) -> bool:
-    """Whether the attempt before was refused for what no test noticed: once is enough."""
-    feedback = bench.place.spec.feedback
-    return feedback is not None and any(gate.name == verdict.NAME and gate.blocks for gate in feedback.gates)
+def _ruled(bench: Bench, tree: str, shown: Strength, story: Story) -> GateResult:
+    """With ``strength = "retry"`` the first tree of a task in which a fault goes unnoticed is refused, no other."""
+    spec = bench.place.spec
+    mark = shared(bench) / f"refused-{spec.night}-{spec.task.id}"
+    spent = mark.exists() and mark.read_text() != tree
+    result = verdict.rule(shown, bench.config.verify.strength, story.runs, story.notes, spent)
+    if result.blocks:
+        mark.write_text(tree)
+    return replace(result, reason=bench.redactor.text(result.reason), excerpt=bench.redactor.text(result.excerpt))
