@@ -16,6 +16,12 @@ SETUPS = 4
 PASSES = 6
 """Times that every gate may run: on a merge, the change and the base, and for the proof."""
 
+STRENGTH = 7
+"""Times a test gate's limit that measuring may take: three for a run with every line counted, one for the change's,
+three for the first mutant."""
+LONGEST_BOX = 60
+"""Time box of mutants where none is set."""
+
 
 def patience(config: Config, task: Task, seconds_left: float) -> float:
     """Seconds until a worker has to be broken; ``seconds_left`` is what its agent may take, 0 without a cap."""
@@ -24,4 +30,7 @@ def patience(config: Config, task: Task, seconds_left: float) -> float:
     setup = SETUPS * SETUP_SECONDS if config.workspace.setup else 0
     again = config.verify.flaky_runs * 2
     reviewer = 2 * (config.limits.iteration_minutes * 60 or UNLIMITED)  # until one is free, and its work
-    return (seconds_left or UNLIMITED) + setup + once * (PASSES + again) + reviewer + OVERTIME
+    measured = (
+        0 if config.verify.strength == "off" else once * STRENGTH + 2 * (config.verify.mutation_seconds or LONGEST_BOX)
+    )
+    return (seconds_left or UNLIMITED) + setup + once * (PASSES + again) + measured + reviewer + OVERTIME

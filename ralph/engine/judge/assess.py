@@ -11,13 +11,14 @@ from ralph.engine.judge.case import Assessment, Case, Check
 from ralph.engine.judge.gates import check_diff, run_gates
 from ralph.engine.judge.proof import prove
 from ralph.engine.judge.review import review
+from ralph.engine.judge.strength import strength
 
 __all__ = ["Assessment", "Case", "assess"]
 
 Steps = Callable[[str], AbstractContextManager[None]]
 """Tells the daemon which step begins, and measures it."""
 
-FURTHER: tuple[tuple[str, Check], ...] = (("proof", prove), ("review", review))
+FURTHER: tuple[tuple[str, Check], ...] = (("proof", prove), ("strength", strength), ("review", review))
 """By name of the step, in order; each runs only where nothing before it blocks."""
 
 

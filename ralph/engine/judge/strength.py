@@ -13,6 +13,7 @@ from ralph.engine.judge.case import Assessment
 from ralph.engine.judge.configured import Told, lines_elsewhere, told
 from ralph.engine.judge.measure import measure, shared, test_map
 from ralph.engine.judge.mutants import Course, Seed, try_mutants
+from ralph.errors import RalphError
 from ralph.verify.gates import PlannedGate
 from ralph.verify.guards.scope import is_test
 from ralph.verify.strength import equipment, verdict
@@ -66,9 +67,13 @@ def strength(bench: Bench, found: Assessment) -> tuple[GateResult, ...]:
         return (known,) if known else ()
     story = Story()
     subjects, elsewhere = _subjects(bench, case.changes, story), lines_elsewhere(bench, case.changes)
+    courses: list[Course] = []
+    others = Told()
     try:
         courses = _measure(bench, found, subjects, story) if subjects else []
         others = told(bench.aside(verdict.NAME), found.gates, case.tree, found.kept, elsewhere)
+    except RalphError as error:  # a change that passed its gates is not lost because it can't be measured
+        story.problems.append(error.message)
     finally:
         if not bench.place.boxed:
             gates.lay(bench, case.tree, found.kept)
@@ -77,7 +82,7 @@ def strength(bench: Bench, found: Assessment) -> tuple[GateResult, ...]:
     if story.problems:
         return (verdict.not_run("; ".join(story.problems), story.runs, shown),)
     if not courses and not others.covered and not others.runs:
-        return ()
+        return ()  # nothing that is measured was changed
     return (_ruled(bench, case.tree, shown, story),)
 
 
