@@ -38,6 +38,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "prs": ("report", "List the pull requests."),
         "evidence": ("evidence", "Show what was executed to support a commit."),
         "verify": ("evidence", "Derive every verdict again from the stored bytes."),
+        "train": ("train", "Try whether all branches land together."),
+        "undo": ("train", "Take one task out again, on a branch of its own."),
         "cost": ("report", "Tokens and dollars by task, loop and agent."),
         "learn": ("learn", "Go through the lines proposed for AGENTS.md."),
     },

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from ralph.core import inert
-from ralph.domain import IterationResult, IterationSpec, Verdict
+from ralph.domain import GateResult, IterationResult, IterationSpec, Verdict
 
 SUBJECT = 72
 
@@ -33,6 +34,17 @@ def commit_message(spec: IterationSpec, result: IterationResult) -> str:
 
 def merge_message(spec_loop: str, others: tuple[str, ...]) -> str:
     return f"Merge {', '.join(others)} into {spec_loop}\n\nGated as the base of a dependent task.\n"
+
+
+def undo_message(task: str, title: str, commit: str, gates: Sequence[GateResult], night: str) -> str:
+    """The message of a commit that takes a task's commit out again."""
+    parts = [
+        f"Undo {_line(title)}"[:SUBJECT],
+        f"Takes out what {commit} brought.",
+        "\n".join(f"{gate.name}: {_checked(gate.verdict, gate.reason)}" for gate in gates),
+        f"Ralph-Undo: {task}\nRalph-Undone: {commit}\nRalph-Night: {night}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _line(text: str) -> str:

@@ -30,16 +30,19 @@ ALONE = "only one branch, and its head was gated as it is"
 Told = Callable[[str, tuple[GuardResult, ...], tuple[GateResult, ...]], None]
 
 
-def bench_for(plan: Plan, shim: Shim, wakes: Sequence[Wake], told: Told) -> Bench:
-    """A bench in the plan's own directory that holds the base and every head."""
+def bench_for(
+    plan: Plan, shim: Shim, wakes: Sequence[Wake], told: Told, needed: Sequence[tuple[Path, str]] = ()
+) -> Bench:
+    """A bench in the plan's own directory that has the base, every head, and what is ``needed`` of git directories."""
     spec = plan.spec
     config = load(Path(spec.config))
     place = Place(spec, config, sandbox.make(spec.sandbox))
     place.make()
     workspace = Workspace(place.loop, Path(spec.mirror))
-    workspace.create(spec.head)
-    for candidate in plan.candidates:
-        workspace.fetch_from(Path(candidate.git_dir), candidate.head)
+    workspace.lay_git_dir()
+    for git_dir, commit in (*needed, *((Path(one.git_dir), one.head) for one in plan.candidates)):
+        workspace.fetch_from(git_dir, commit)
+    workspace.prepare(spec.head)
     keeper = Keeper(place, shim, workspace)
     return Bench(place, config, shim, workspace, keeper, Redactor(), wakes, (), told)
 
