@@ -55,8 +55,16 @@ base_url = "{url}"
 api_key_env = "RALPH_DEMO_KEY"
 max_tokens = 1000
 
+[agents.critic]
+kind = "api"
+model = "claude-opus-5-5"
+base_url = "{url}"
+api_key_env = "RALPH_DEMO_KEY"
+max_tokens = 1000
+
 [routes]
 implementer = ["junior", "senior"]   # senior takes over where junior is stuck
+reviewer = ["critic"]                # reads what passed, and may refuse it
 
 [[gates]]
 name = "lint"

@@ -20,6 +20,12 @@ def test_nothing_stays_nothing() -> None:
     assert slug("...") == ""
 """
 
+SLUG_TEST_REVIEWED = f"""{SLUG_TEST}
+
+def test_hyphens_of_the_title_are_not_doubled() -> None:
+    assert slug("a - b") == "a-b"
+"""
+
 DURATION = '''"""Durations."""
 
 import re
@@ -160,6 +166,14 @@ def work(module: str, source: str, test: str, **more: str) -> list[dict[str, obj
     ]
 
 
+def review(*reasons: str, **follow_up: str) -> list[dict[str, object]]:
+    """Accept, or run the tests and reject for these reasons."""
+    more = [{"files": [], **follow_up}] if follow_up else []
+    answer = {"verdict": "reject" if reasons else "accept", "reasons": list(reasons), "follow_ups": more}
+    looked: list[dict[str, object]] = [{"text": "I run the tests myself.", "run": ["gate-tests"]}] if reasons else []
+    return [*looked, {"tools": [{"name": "review", "input": answer}]}]
+
+
 THESAURUS = (
     '"""Synonyms."""\n\nWORDS = {\n'
     + "".join(f'    "word{n}": ["other{n}", "another{n}"],\n' for n in range(300))
@@ -175,7 +189,14 @@ SCRIPT = {
                 SLUG_TEST,
                 pattern="Prefer re.findall over chains of replace.",
                 handoff="slug() lives in wordkit/slug.py and never returns leading or trailing hyphens.",
-            )
+            ),
+            work(
+                "slug",
+                SLUG,
+                SLUG_TEST_REVIEWED,
+                pattern="Prefer re.findall over chains of replace.",
+                handoff="slug() lives in wordkit/slug.py and never returns leading or trailing hyphens.",
+            ),
         ],
         "duration": [
             work("duration", DURATION.format(hour=360), DURATION_TEST),
@@ -210,5 +231,16 @@ SCRIPT = {
         ],
         "unique-slug": [work("unique", UNIQUE, UNIQUE_TEST)],
         "timed-slug": [work("timed", TIMED, TIMED_TEST)],
+    },
+    "reviews": {
+        "slug": [
+            review("tests/test_slug.py:1: nothing looks at a title with hyphens of its own; add a test for 'a - b'"),
+            review(),
+        ],
+        "duration": [review(title="Refuse durations with unknown units", description="seconds('3x') is 0.")],
+        "titles": [review()],
+        "count-once": [review()],
+        "unique-slug": [review()],
+        "timed-slug": [review()],
     },
 }

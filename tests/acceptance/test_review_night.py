@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from model_night import KEY
-from project import Project
+from project import Project, wait_until
 
 from ralph.modelserver import Script, serve
 
@@ -113,7 +113,12 @@ HEARD_NOT: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HEARD_NOT)
+OFTEN = ("nonsense", "limit")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in OFTEN else pytest.param(kind, marks=pytest.mark.slow) for kind in HEARD_NOT]
+)
 def test_a_review_that_does_not_come_about_holds_nothing_up(project: Project, kind: str) -> None:
     script, why = HEARD_NOT[kind]
     command_reviewer(project, script)
@@ -145,6 +150,7 @@ def test_a_reviewer_that_writes_into_the_tree_is_not_heard(project: Project) -> 
     assert project.git("show", "ralph/loop-1:a.txt") == "attempt 1"
 
 
+@pytest.mark.slow
 def test_what_a_reviewer_leaves_is_not_the_implementers(project: Project) -> None:
     script = f"""
 env > "$OUT/env"
@@ -193,6 +199,7 @@ def test_the_built_in_reviewer_is_budgeted_under_its_own_role(project: Project) 
     assert KEY not in "".join(path.read_text() for path in project.where.run(settled[0].iteration).rglob("*.md"))
 
 
+@pytest.mark.slow
 def test_the_same_agent_reviews_where_there_is_no_other_and_that_is_said(project: Project) -> None:
     script = f"""
 if [ -n "$RALPH_REVIEW_FILE" ]; then echo '{json.dumps(ACCEPT)}' > "$RALPH_REVIEW_FILE"; exit; fi
@@ -205,6 +212,7 @@ echo work > "$RALPH_TASK_ID.txt"
     assert reviews(project)[0]["reason"] == "accepted by sh, which did the work as well"
 
 
+@pytest.mark.slow
 def test_five_loops_share_two_reviewers(project: Project) -> None:
     script = f"""
 echo "+ $(date +%s%N)" >> "$OUT/log"; sleep 0.3; echo "- $(date +%s%N)" >> "$OUT/log"
@@ -221,3 +229,42 @@ echo '{json.dumps(ACCEPT)}' > "$RALPH_REVIEW_FILE"
         most = max(most, at_once)
     assert len(moments) == 10
     assert most == 2
+
+
+def hanging_once(project: Project) -> None:
+    """A reviewer that hangs the first time it is asked, and accepts after that."""
+    script = f"""
+echo asked >> "$OUT/asked"
+test "$(wc -l < "$OUT/asked")" = 1 && sleep 100
+echo '{json.dumps(ACCEPT)}' > "$RALPH_REVIEW_FILE"
+"""
+    command_reviewer(project, script)
+    project.tasks("a")
+
+
+def test_a_killed_daemon_pays_for_the_work_once_and_asks_the_reviewer_again(project: Project) -> None:
+    hanging_once(project)
+    project.begin()
+    wait_until(lambda: project.lines("asked"), "the reviewer is at work")
+    project.kill()
+    project.once()
+    assert project.outcomes("a") == ["abandoned", "committed"]
+    assert len(list(project.outside.glob("prompt-*"))) == 1
+    assert len(project.lines("asked")) == 2
+    assert [review["verdict"] for review in reviews(project)] == ["passed"]
+    project.sound()
+
+
+@pytest.mark.slow
+def test_a_stop_ends_a_review_and_the_work_is_kept(project: Project) -> None:
+    hanging_once(project)
+    project.begin()
+    wait_until(lambda: project.lines("asked"), "the reviewer is at work")
+    assert project.json("status")["loops"][0]["step"] == "review"
+    project.ralph("stop", "--now")
+    project.ended()
+    assert project.survivors() == []
+    project.once()
+    assert project.outcomes("a") == ["stopped", "committed"]
+    assert len(list(project.outside.glob("prompt-*"))) == 1
+    assert len(project.lines("asked")) == 2
