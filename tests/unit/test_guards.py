@@ -336,6 +336,28 @@ def test_links_stay_in_the_tree(path: str, target: bytes, fine: bool) -> None:
     assert rules(result) == ([] if fine else ["symlink"])
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> other\n", ["conflict-marker"]),
+        (b"<<<<<<< HEAD\r\nb\r\n=======\r\nc\r\n>>>>>>> other\r\n", ["conflict-marker"]),
+        (b"Title\n=======\n\n>>>>>>> quoted\n", []),
+        (b"see `<<<<<<< HEAD`, ======= and `>>>>>>> x`\n", []),
+        ("access = 'user\u202e\u2066// admin\u2069'\n".encode(), ["control-character"]),
+        ("שלום \u200f עולם\n".encode(), []),
+        (b"\x7fELF\0<<<<<<< HEAD\n=======\n>>>>>>> x\n", []),
+    ],
+)
+def test_texts_that_were_left_in_conflict_or_read_otherwise_than_they_are(content: bytes, found: list[str]) -> None:
+    assert rules(added("notes.md", content)["diff-policy"]) == found
+
+
+def test_a_conflict_that_stood_there_before_is_not_this_changes() -> None:
+    blobs, content = Blobs(), b"<<<<<<< a\n=======\n>>>>>>> b\n"
+    change = blobs.change("notes.md", content + b"more\n", content)
+    assert run(task(), blobs, change)["diff-policy"].verdict is Verdict.PASSED
+
+
 def test_gitlinks_large_files_and_too_many_files_are_refused() -> None:
     blobs = Blobs()
     gitlink = Change("A", "dep", "0", "160000", NONE, "a" * 40)

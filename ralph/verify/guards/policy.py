@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from ralph.core.inert import spelled
 from ralph.domain import Change, Finding
 from ralph.errors import RalphError
+from ralph.verify.guards import content
 from ralph.verify.guards.diff import GITLINK, SYMLINK, Diff
 
 MOST_FILES = 2_000
@@ -57,14 +58,22 @@ def _of_mode(diff: Diff, change: Change) -> Iterator[Finding]:
             yield Finding("symlink", path, f"a symbolic link out of the tree: {spelled(target)[:200]}")
     elif mode not in ("100644", "100755"):
         yield Finding("mode", path, f"mode {mode} is neither a file nor a link")
-    elif limit := diff.config.guards.max_file_mb:
-        try:
-            size = len(diff.new(change) or b"")
-        except RalphError as error:
+    else:
+        yield from _of_file(diff, change)
+
+
+def _of_file(diff: Diff, change: Change) -> Iterator[Finding]:
+    limit, path = diff.config.guards.max_file_mb, change.path
+    try:
+        size = len(diff.new(change) or b"")
+    except RalphError as error:
+        if limit:
             yield Finding("large-file", path, error.message)
-            return
-        if size > limit * 1_000_000:
-            yield Finding("large-file", path, f"{size / 1e6:.1f} MB is more than {limit:g} MB (guards.max_file_mb)")
+        return
+    if limit and size > limit * 1_000_000:
+        yield Finding("large-file", path, f"{size / 1e6:.1f} MB is more than {limit:g} MB (guards.max_file_mb)")
+    else:
+        yield from content.findings(diff, change)
 
 
 def _leaves(path: str, target: str) -> bool:

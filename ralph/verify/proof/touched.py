@@ -52,7 +52,7 @@ def touched(
     """The tests touched by a change; ``there`` and ``here`` are outcomes per id on the base and with the change.
 
     Where a file's tests can't be told apart, all of them count as altered; a file without tests of its own (data, a
-    helper, a conftest) stands for all tests in its folder and below.
+    helper, a conftest) stands for all tests in its folder and below, or in the next folder above that holds some.
     """
     moved = comparison.moved if comparison else {}
     heirs = set(moved.values())
@@ -73,12 +73,21 @@ class _Side:
         self.own = {one for one in ids if belongs(one, path)}
         tests = {function_of(one) for one in self.own}
         self.whole = names is None or any(name not in tests for name in names)
+        self.folder = _folder_of_tests(path, ids)
 
     def holds(self, identity: str) -> bool:
         if self.own:
             return identity in self.own and (self.whole or function_of(identity) in (self.names or ()))
-        folder = self.path.rpartition("/")[0]
+        folder = self.folder
         return self.whole and (not folder or identity.startswith(folder + "/") or "/" not in file_of(identity))
+
+
+def _folder_of_tests(path: str, ids: Collection[str]) -> str:
+    """The nearest folder above a file that holds tests: ``tests/data/stock.json`` is read by those in ``tests``."""
+    folder = path.rpartition("/")[0]
+    while folder and not any(one.startswith(folder + "/") for one in ids):
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 def is_data(path: str) -> bool:
