@@ -69,7 +69,9 @@ def _agents(agents: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _routes(names: list[str]) -> str:
-    return f"[routes]\n# {Config.model_fields['routes'].description}\nimplementer = {toml(names)}\n"
+    said = " ".join((Config.model_fields["routes"].description or "").split())
+    reviewer = f"# reviewer = {toml(names[-1:])}\n"
+    return f"[routes]\n# {said}\nimplementer = {toml(names)}\n{reviewer}"
 
 
 def _gates(gates: list[dict[str, Any]]) -> str:
