@@ -23,6 +23,7 @@ from ralph.engine.jails import Place
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.gates import run_gates
 from ralph.engine.judge.mute import listened, without
+from ralph.engine.judge.vouch import voucher
 from ralph.engine.keep import Keeper
 from ralph.engine.messages import Broken, Check, Checked, adapter, plain
 from ralph.errors import RalphError
@@ -217,7 +218,7 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
     tree = workspace.tree_of(spec.head)
     kept = keeper.folders(tree)
     paths = workspace.paths(spec.head)
-    gates = run_gates(bench, spec.task, tree, paths, kept, purpose="base")
+    gates = run_gates(bench, spec.task, tree, paths, kept, settle=voucher(bench, tree, kept), purpose="base")
     gates, mute = listened(bench, spec.task, tree, paths, kept, gates)
     bench = without(bench, mute)
     checks, mute_checks = _checks(bench, tasks, tree, kept)
@@ -237,7 +238,7 @@ def _checks(
     alone = replace(bench, config=bench.config.model_copy(update={"gates": []}))
     for task in tasks:
         if task.checks:
-            results = run_gates(alone, task, tree, [], kept)
+            results = run_gates(alone, task, tree, [], kept, settle=voucher(alone, tree, kept))
             results, silent = listened(alone, task, tree, [], kept, results)
             mute += silent
             for command, result in zip(task.checks, results, strict=False):

@@ -12,8 +12,31 @@ from ralph.verify.gates import PlannedGate
 MOST = 400
 """Ids beyond which a command line would grow too long."""
 _PYTEST_VALUED = frozenset(
-    {"-k", "-m", "-n", "-c", "-p", "-o", "-W", "-r", "--rootdir", "--durations", "--durations-min", "--maxfail", "--tb"}
-    | {"--timeout", "--dist", "--import-mode", "--deselect", "--ignore", "--ignore-glob", "--confcutdir", "--color"}
+    {
+        "-k",
+        "-m",
+        "-n",
+        "-c",
+        "-p",
+        "-o",
+        "-W",
+        "-r",
+        "--rootdir",
+        "--durations",
+        "--durations-min",
+        "--maxfail",
+        "--tb",
+    }
+    | {
+        "--timeout",
+        "--dist",
+        "--import-mode",
+        "--deselect",
+        "--ignore",
+        "--ignore-glob",
+        "--confcutdir",
+        "--color",
+    }
     | {
         "--log-level",
         "--log-cli-level",
@@ -23,8 +46,23 @@ _PYTEST_VALUED = frozenset(
         "--config-file",
         "--numprocesses",
     }
-    | {"--capture", "--show-capture", "--verbosity", "--random-order-seed", "--reruns", "--maxprocesses", "--seed"}
-    | {"--cov-report", "--cov-config", "--cov-fail-under", "--cov-context", "--asyncio-mode", "--hypothesis-profile"}
+    | {
+        "--capture",
+        "--show-capture",
+        "--verbosity",
+        "--random-order-seed",
+        "--reruns",
+        "--maxprocesses",
+        "--seed",
+    }
+    | {
+        "--cov-report",
+        "--cov-config",
+        "--cov-fail-under",
+        "--cov-context",
+        "--asyncio-mode",
+        "--hypothesis-profile",
+    }
 )
 _PYTEST_DROPPED = re.compile(
     r"-x$|--exitfirst$|--maxfail|-n$|-n\d|--numprocesses|--dist|--cov|--no-cov-on-fail|--lf$|--ff$"
@@ -34,6 +72,27 @@ _PYTEST_PLAIN = re.compile(
     r"|no-summary|no-cov|cov|cov-append|cov-branch|disable-warnings|showlocals|no-cov-on-fail|lf|ff|sw|cache-clear"
     r"|disable-pytest-warnings|doctest-modules|pyargs|full-trace)$"
 )
+_NODE_VALUED = frozenset(
+    {
+        "--import",
+        "-r",
+        "--require",
+        "--loader",
+        "--experimental-loader",
+        "--env-file",
+        "-C",
+        "--conditions",
+    }
+    | {
+        "--test-reporter",
+        "--test-reporter-destination",
+        "--test-name-pattern",
+        "--test-skip-pattern",
+        "--test-shard",
+    }
+    | {"--test-concurrency", "--test-timeout", "--max-old-space-size"}
+)
+"""Options that take the next word with them."""
 
 
 def select(planned: PlannedGate, ids: Sequence[str]) -> PlannedGate | None:
@@ -88,7 +147,11 @@ def _unittest(words: Sequence[str], at: int, ids: Sequence[str]) -> list[str] | 
     options = [word for word in words[at + 1 :] if word in ("-v", "-q", "-b", "--verbose", "--quiet", "--buffer")]
     if any("::" not in identity for identity in ids) or "discover" in words[at + 1 :]:
         return None
-    return [*words[: at + 1], *options, *dict.fromkeys(identity.replace("::", ".") for identity in ids)]
+    return [
+        *words[: at + 1],
+        *options,
+        *dict.fromkeys(identity.replace("::", ".") for identity in ids),
+    ]
 
 
 def _go(words: Sequence[str], at: int, ids: Sequence[str]) -> list[str] | None:
@@ -107,8 +170,18 @@ def _node(words: Sequence[str], at: int, ids: Sequence[str]) -> list[str] | None
     files = dict.fromkeys(file_of(identity) for identity in ids)
     if not all(re.search(r"\.[cm]?[jt]sx?$", file) for file in files):
         return None
-    options = [word for word in words[at + 1 :] if word.startswith("-")]
-    return [*words[: at + 1], *options, *files]
+    return [*words[: at + 1], *_node_options(words[at + 1 :]), *files]
+
+
+def _node_options(own: Sequence[str]) -> list[str]:
+    """The options of node with what belongs to them, without the files."""
+    kept: list[str] = []
+    before = ""
+    for word in own:
+        if word.startswith("-") or before in _NODE_VALUED:
+            kept.append(word)
+        before = word
+    return kept
 
 
 def _files_only(words: Sequence[str], at: int, ids: Sequence[str]) -> list[str] | None:

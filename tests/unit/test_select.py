@@ -33,6 +33,7 @@ def narrowed(command: str, *ids: str, shell: bool = False, cwd: str = "") -> str
         ("python -m unittest -v", ["tests.test_a.T::test_x"], "python -m unittest -v tests.test_a.T.test_x"),
         ("go test -v ./...", ["m/a::TestX/sub", "m/b::TestY"], "go test -run '^(TestX|TestY)$' -v ./..."),
         ("node --test", ["test/a.test.js::A > b"], "node --test test/a.test.js"),
+        ("node --test --import ./s.mjs test/", ["test/a.test.js::A"], "node --test --import ./s.mjs test/a.test.js"),
         ("npx vitest run", ["src/a.test.ts::A > b", "src/a.test.ts::c"], "npx vitest run src/a.test.ts"),
     ],
 )

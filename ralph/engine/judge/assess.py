@@ -12,6 +12,7 @@ from ralph.engine.judge.gates import check_diff, run_gates
 from ralph.engine.judge.proof import prove
 from ralph.engine.judge.review import review
 from ralph.engine.judge.strength import strength
+from ralph.engine.judge.vouch import voucher
 
 __all__ = ["Assessment", "Case", "assess"]
 
@@ -32,7 +33,8 @@ def assess(bench: Bench, case: Case, step: Steps) -> Assessment:
         return found
     with step("gates"):
         found.kept = case.kept()
-        found.gates = run_gates(beside(bench, base), case.task, case.tree, case.paths, found.kept, case.known)
+        vouch = voucher(bench, case.tree, found.kept)
+        found.gates = run_gates(beside(bench, base), case.task, case.tree, case.paths, found.kept, case.known, vouch)
     for name, check in FURTHER:
         if found.blocked or bench.stopped:
             break

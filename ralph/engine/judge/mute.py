@@ -17,7 +17,7 @@ def listened(
 ) -> tuple[tuple[GateResult, ...], tuple[str, ...]]:
     """The results on a trusted tree, and the labels of gates that take no canary: those are run again here without."""
     planned = {gate.name: gate for gate in plan(bench, task, tree, paths)}
-    suspects = [result.name for result in results if _doubtful(result) and result.execution and result.execution.canary]
+    suspects = [result.name for result in results if _doubtful(result) and _carried(result)]
     if not suspects:
         return tuple(results), ()
     quiet = without(bench, [label(bench, planned[name]) for name in suspects])
@@ -36,3 +36,9 @@ def without(bench: Bench, labels: Sequence[str]) -> Bench:
 def _doubtful(result: GateResult) -> bool:
     silent = result.verdict is Verdict.FAILED and "failed" not in result.outcomes.values()
     return result.execution is not None and (result.verdict is Verdict.NOT_RUN or silent)
+
+
+def _carried(result: GateResult) -> bool:
+    """Whether a failing test was planted, in the run itself or in one that was to vouch for it."""
+    beside = any(run.execution.purpose == "canary" for run in result.runs)
+    return beside or (result.execution is not None and bool(result.execution.canary))

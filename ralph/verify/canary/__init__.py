@@ -3,4 +3,13 @@
 from ralph.verify.canary.planting import Canary, arguments, make, rides_along
 from ralph.verify.canary.sighting import NOT_SEEN, hide, said_to_fail, take_out
 
-__all__ = ["NOT_SEEN", "Canary", "arguments", "hide", "make", "rides_along", "said_to_fail", "take_out"]
+__all__ = [
+    "NOT_SEEN",
+    "Canary",
+    "arguments",
+    "hide",
+    "make",
+    "rides_along",
+    "said_to_fail",
+    "take_out",
+]

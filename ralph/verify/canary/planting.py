@@ -56,5 +56,8 @@ def arguments(
         return [*words[: found.at], canary.module, *words[found.at + 1 :]], told
     if found.at < 0 or found.through or "--" in words[found.at + 1 :]:
         before = told.get("PYTEST_ADDOPTS", "")
-        return list(words), {**told, "PYTEST_ADDOPTS": f"{before} -p {shlex.quote(canary.module)}".strip()}
+        return list(words), {
+            **told,
+            "PYTEST_ADDOPTS": f"{before} -p {shlex.quote(canary.module)}".strip(),
+        }
     return [*words, "-p", canary.module], told

@@ -15,7 +15,10 @@ def take_out(report: Report, test: str) -> tuple[Report, bool]:
     found = {identity: number for identity in report.outcomes if (number := _number(identity, test))}
     if not found:
         return report, False
-    ids, wanted = list(found), {(n, of) for _, of in found.values() for n in range(1, of + 1)}
+    ids, wanted = (
+        list(found),
+        {(n, of) for _, of in found.values() for n in range(1, of + 1)},
+    )
     seen = set(found.values()) == wanted and all(report.outcomes[identity] == "failed" for identity in ids)
     lost = [report.outcomes[identity] for identity in ids]
     counts = replace(
@@ -27,7 +30,11 @@ def take_out(report: Report, test: str) -> tuple[Report, bool]:
         xfailed=report.counts.xfailed - lost.count("xfailed"),
     )
     failures = tuple(failure for failure in report.failures if failure.id not in ids)
-    return Report(counts, failures, {id: state for id, state in report.outcomes.items() if id not in ids}), seen
+    return Report(
+        counts,
+        failures,
+        {id: state for id, state in report.outcomes.items() if id not in ids},
+    ), seen
 
 
 def hide(log: str, test: str) -> str:

@@ -19,7 +19,10 @@ def _forget_me() -> None:  # pragma: no cover
     """What tests start themselves must not inherit the plugin."""
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", HERE)]
     options = os.environ.get("PYTEST_ADDOPTS", "").replace("-p " + __name__, "").strip()
-    for name, value in (("PYTHONPATH", os.pathsep.join(paths)), ("PYTEST_ADDOPTS", options)):
+    for name, value in (
+        ("PYTHONPATH", os.pathsep.join(paths)),
+        ("PYTEST_ADDOPTS", options),
+    ):
         if value:
             os.environ[name] = value
         else:
