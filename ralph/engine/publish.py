@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
 from ralph.core.secrets import Redactor
@@ -24,6 +26,8 @@ from ralph.vcs.workspace import Workspace
 from ralph.verify import attest
 
 NOTES = "refs/notes/ralph"
+ROOM_SECONDS = 0.5
+"""How long a loop's next agent may take to start before what the last one did is sent."""
 
 log = logging.getLogger("ralph")
 
@@ -113,9 +117,10 @@ class Publisher:
         night, loop = self._night, parcel.loop
         branch = opening.branch_ref(night, loop, parcel.task)
         where = {"loop": loop.name, "task": parcel.task.id}
+        await _next_at_work(loop)
         point("delivering")
-        known, head = await self._known(branch, parcel), parcel.commit
-        if known and _stands_on(loop.workspace, known, head):
+        (known, order), head = await self._known(branch, parcel), parcel.commit
+        if known and order is _Order.BELOW:
             outcome, head = delivery.Delivery("unchanged", branch, "already below the branch's head"), known
         else:
             outcome = await asyncio.to_thread(
@@ -133,18 +138,19 @@ class Publisher:
         self._unsent.pop(branch, None)
         point("proposed")
 
-    async def _known(self, branch: str, parcel: _Parcel) -> str | None:
+    async def _known(self, branch: str, parcel: _Parcel) -> tuple[str | None, _Order]:
         """Commit that the user's branch has from us; a head that the new commit does not stand on goes to the attic."""
         night, repo = self._night, self._night.layout.repo
         if branch not in night.delivered:
             there = await asyncio.to_thread(delivery.existing_branch, repo, branch)
             night.delivered[branch] = there if there in self._ours(branch, "ref", "unchanged") else None
         known, space = night.delivered[branch], parcel.loop.workspace
-        if known and not _stands_on(space, known, parcel.commit) and not _stands_on(space, parcel.commit, known):
+        order = await asyncio.to_thread(_order, space, parcel.commit, known) if known else _Order.APART
+        if known and order is _Order.APART:
             if known not in self._ours(branch, "ref", "unchanged"):
-                return None  # somebody rewrote the branch: ours is parked beside it
+                return None, order  # somebody rewrote the branch: ours is parked beside it
             await asyncio.to_thread(delivery.attic, repo, branch, known)
-        return known
+        return known, order
 
     def _ours(self, branch: str, *how: str) -> set[str]:
         """Commits that went to a branch in any night."""
@@ -160,7 +166,8 @@ class Publisher:
             expected = await asyncio.to_thread(delivery.remote_branch, night.layout.repo, git_dir, url, branch)
             space = loop.workspace
             known = expected in (None, *self._ours(branch, "pushed"))
-            if not known and not (space.knows(expected or "") and space.contains(commit, expected or "")):
+            known = known or expected == commit
+            if not known and await asyncio.to_thread(_order, space, commit, expected or "") is not _Order.ABOVE:
                 what = f"{branch} at {remote} has commits of somebody else ({(expected or '')[:12]})"
                 name = branch.removeprefix("refs/heads/")
                 raise GitError(what, f"`git fetch {remote} {name}` and merge it into {name} here, or remove it there")
@@ -180,15 +187,14 @@ class Publisher:
         if head and head != there:
             await asyncio.to_thread(delivery.push, repo, user.git_dirs(repo)[1], url, NOTES, head, there)
 
-    def _events(self, parcel: _Parcel) -> list[Event]:
+    def _events(self, parcel: _Parcel, brings: Collection[str]) -> list[Event]:
         """What bears on the commits that the branch has beyond the base, and how long ago does not matter."""
-        night, ledger, space = self._night, self._night.ledger, parcel.loop.workspace
-        brings = set(space.since(night.base, parcel.commit))
+        night, ledger = self._night, self._night.ledger
         commits = list(ledger.events(kinds=("committed",)))
         mine = [event for event in commits if event.data["commit"] in brings]
         tasks, gone = {event.task for event in mine}, {e.seq for e in commits} - {e.seq for e in mine}
         branch = opening.branch_ref(night, parcel.loop, parcel.task)
-        kinds = ("began", "agent_ended", "settled", "committed", "night_started")
+        kinds = ("began", "agent_ended", "review_ended", "settled", "committed", "night_started")
         rows = [
             event
             for one in {event.night for event in mine} | {night.id}
@@ -210,11 +216,11 @@ class Publisher:
 
         night = self._night
         redact = Redactor(night.secrets.values()).text
-        since = loop.workspace.since
+        brings = await asyncio.to_thread(loop.workspace.since, night.base, parcel.commit)
         diff = await asyncio.to_thread(loop.workspace.diff, night.base, parcel.commit, 400_000)
         tasks = {task.id: task for task in night.current_tasks()}
-        title, body = compose(self._events(parcel), branch, night.config, tasks, redact)
-        body += self._attestation(branch, parcel.commit, await asyncio.to_thread(since, night.base, parcel.commit))
+        title, body = compose(self._events(parcel, set(brings)), branch, night.config, tasks, redact)
+        body += self._attestation(branch, parcel.commit, brings)
         proposal = Proposal(
             branch=branch.removeprefix("refs/heads/"),
             base=night.config.night.base.removeprefix("origin/"),
@@ -230,9 +236,30 @@ class Publisher:
         night.record("pull_request", {**data, "draft": found.draft, "head": parcel.commit}, loop=loop.name)
 
 
-def _stands_on(space: Workspace, head: str, commit: str) -> bool:
-    """Whether ``commit`` is known here and part of ``head``."""
-    return space.knows(commit) and space.knows(head) and space.contains(head, commit)
+class _Order(Enum):
+    """How a commit lies to another one."""
+
+    ABOVE = "above"
+    """It stands on the other."""
+    BELOW = "below"
+    """It is the other, or part of it."""
+    APART = "apart"
+    """Neither, or one of them is not known here."""
+
+
+def _order(space: Workspace, commit: str, other: str) -> _Order:
+    if not (space.knows(other) and space.knows(commit)):
+        return _Order.APART
+    if space.contains(other, commit):
+        return _Order.BELOW
+    return _Order.ABOVE if space.contains(commit, other) else _Order.APART
+
+
+async def _next_at_work(loop: LoopState) -> None:
+    """Let the loop's next agent start first; at most half a second, where nothing more is to be done."""
+    end = time.monotonic() + ROOM_SECONDS
+    while loop.step in ("idle", "prepare") and not loop.detail and time.monotonic() < end:
+        await asyncio.sleep(0.01)
 
 
 def _note(night: Night, parcel: _Parcel) -> str:

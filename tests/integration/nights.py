@@ -81,6 +81,7 @@ def night_on(repo: Path, *tasks: dict[str, Any], loops: int = 1, **tables: Any) 
         space.create(base)
         space.advance(f"refs/heads/ralph/{table.name}", base, "")
         night.loops[table.name] = LoopState(table.name, table, space, base, space.tree_of(base), number)
+        night.loops[table.name].at("idle", "nothing is ready")
         night.budget.ensure_loop(table.name)
     try:
         yield night
