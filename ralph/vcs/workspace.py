@@ -98,6 +98,22 @@ class Workspace(Store):
         self._settled = self._index()
         return written
 
+    def paths_before(self, changes: Iterable[Change], tree: str) -> list[str] | None:
+        """Paths of the tree that ``changes`` (without renames) made into ``tree``, read from the index.
+
+        None where the index holds another tree. Starts no process.
+        """
+        index = self._index()
+        if index.tree != tree:
+            return None
+        paths = {text(path) for path in index.entries}
+        for change in changes:
+            if change.status == "A":
+                paths.discard(change.path)
+            elif change.status == "D":
+                paths.add(change.path)
+        return sorted(paths)
+
     def newly_ignored(self, base: str, changes: Iterable[Change]) -> list[str]:
         """Files on disk that are ignored now and would not be by the rules of ``base``: call before the gates.
 

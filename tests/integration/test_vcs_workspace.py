@@ -381,3 +381,15 @@ def test_a_prepared_tree_costs_no_process(loop: Loop, monkeypatch: pytest.Monkey
     assert loop.space.snapshot() == tree
     loop.space.clean_for_gates(tree)
     assert not (loop.tree / "junk").exists()
+
+
+def test_the_paths_before_a_change_are_known_without_asking_git(loop: Loop) -> None:
+    before = loop.space.paths(loop.base)
+    (loop.tree / "new").write_text("n\n")
+    (loop.tree / "README.md").write_text("other\n")
+    (loop.tree / "src" / "a.py").unlink()
+    tree = loop.space.snapshot()
+    changes = loop.space.changes(loop.space.tree_of(loop.base), tree)
+    assert {change.status for change in changes} == {"A", "M", "D"}
+    assert loop.space.paths_before(changes, tree) == sorted(before)
+    assert loop.space.paths_before([], loop.space.tree_of(loop.base)) is None

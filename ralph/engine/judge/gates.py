@@ -19,7 +19,7 @@ from ralph.host.files import delete_tree
 from ralph.host.process import Completed, Request
 from ralph.verify import gates as rules
 from ralph.verify import guards as guard_rules
-from ralph.verify import reports
+from ralph.verify import reports, tools
 from ralph.verify.excerpt import read_log
 from ralph.verify.gates import PlannedGate
 from ralph.verify.runners import package_scripts
@@ -47,12 +47,13 @@ class _Run:
 
 def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
     """Run all guards on the diff; the secrets of this iteration are looked for by value."""
-    spec = bench.place.spec
+    spec, space = bench.place.spec, bench.workspace
+    tracked = space.paths_before(changes, tree)
     found = guard_rules.check(
         task,
         changes,
         read_blob=lambda blob: bench.workspace.blob(blob, BLOB_LIMIT),
-        tracked=bench.workspace.paths(spec.head),
+        tracked=space.paths(spec.head) if tracked is None else tracked,
         config=bench.config,
         shared_files=spec.shared_files,
         known_secrets=bench.known_secrets,
@@ -306,6 +307,8 @@ def _recorded(place: Place, one: _Run, execution: Execution, report: Path | None
     return replace(
         execution,
         run=place.spec.iteration,
+        commit=place.spec.head if execution.tree == place.spec.head_tree else "",
+        tools=tools.of_gate(one.planned, place.spec.tools),
         report=str(report.relative_to(place.run)) if report else "",
         report_sha256=reports.digest(report) if report else "",
         dirty=bool(wrote),
