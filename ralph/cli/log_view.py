@@ -65,7 +65,7 @@ def _about(event: Event) -> str:
             return str(data["text"])
         case "night_started":
             return f"{data['occurrence']}, base {data['base']} at {data['base_commit'][:12]}, sandbox {data['sandbox']}"
-        case "agent_ended":
+        case "agent_ended" | "review_ended":
             return str(data.get("error") or "") or f"after {data.get('seconds', 0):.1f} s"
         case "night_ended":
             return str(data["reason"]) + (f" (exit code {data['exit_code']})" if data["exit_code"] else "")
@@ -89,14 +89,15 @@ def iteration(where: Layout, name: str, count: int) -> None:
         folder = where.run(name)
     except ValueError:
         raise RalphError(f"{name!r} is no iteration", "`ralph logs` names them") from None
-    files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+    kept = [*sorted(folder.glob("*")), *sorted(folder.glob("review/*"))]
+    files = [path for path in kept if path.is_file() and not path.name.startswith(".")]
     if not files:
         ledger = Ledger.read_only(where.ledger)
         known = [row[0] for row in ledger.query("select distinct iteration from events where iteration <> ''")[1]]
         close = [entry for entry in known if entry.endswith(name) or f".{name}." in entry][-3:]
         raise RalphError(f"nothing is kept of {name!r}", f"try {', '.join(close or known[-3:]) or '`ralph start`'}")
     for path in files:
-        click.echo(f"==> {path.name} <==")
+        click.echo(f"==> {path.relative_to(folder)} <==")
         for text in tail(path, count):
             click.echo(inert.visible(text))
 

@@ -294,6 +294,8 @@ class Config(Table):
         names = [gate.name for gate in gates]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two gates are called {twice[0]!r}")
+        if own := [name for name in names if name in ("proof", "strength", "review")]:
+            raise ValueError(f"a gate can't be called {own[0]!r}: that is a step of ralph's own")
         return gates
 
     @model_validator(mode="after")

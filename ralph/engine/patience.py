@@ -29,7 +29,8 @@ def patience(config: Config, task: Task, seconds_left: float) -> float:
     once = sum(gate.timeout for gate in config.gates) + len(task.checks) * check
     setup = SETUPS * SETUP_SECONDS if config.workspace.setup else 0
     again = config.verify.flaky_runs * 2
-    reviewer = 2 * (config.limits.iteration_minutes * 60 or UNLIMITED)  # until one is free, and its work
+    reviewed = any(config.reviewers(loop) for loop in config.loop_list())
+    reviewer = 2 * (config.limits.iteration_minutes * 60 or UNLIMITED) if reviewed else 0  # until one is free, its work
     measured = (
         0 if config.verify.strength == "off" else once * STRENGTH + 2 * (config.verify.mutation_seconds or LONGEST_BOX)
     )

@@ -137,7 +137,7 @@ def _ran(data: Mapping[str, Any]) -> Ran:
 
 def _spent(rows: Sequence[Event]) -> tuple[int, float | None, bool]:
     usages = [event.data.get("usage") or {} for event in rows if event.kind == "settled"]
-    blind = any(event.kind == "agent_ended" and event.data.get("metered") is False for event in rows)
+    blind = any(event.kind in ("agent_ended", "review_ended") and event.data.get("metered") is False for event in rows)
     known = [float(usage["dollars"]) for usage in usages if usage.get("dollars") is not None]
     counted = ("input_tokens", "cache_write_tokens", "output_tokens")
     tokens = sum(int(usage.get(name) or 0) for usage in usages for name in counted)

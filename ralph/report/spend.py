@@ -9,7 +9,8 @@ from ralph.memory.ledger import Event
 from ralph.report import read
 from ralph.report.model import Spend
 
-KINDS = ("reserved", "settled", "agent_ended")
+_ENDS = ("agent_ended", "review_ended")
+KINDS = ("reserved", "settled", *_ENDS)
 """Event kinds that say something about spending."""
 
 
@@ -25,7 +26,7 @@ def total(events: Iterable[Event]) -> Spend:
                 reserved.pop((event.iteration, event.data.get("id")), None)
             case "reserved":
                 reserved[event.iteration, event.data.get("id")] = read.integer(event.data, "tokens")
-            case "agent_ended":
+            case "agent_ended" | "review_ended":
                 ended.append(event)
     usages = [read.table(event.data, "usage") for event in settled]
     blind = [event for event in ended if event.data.get("metered") is False]
@@ -62,12 +63,12 @@ def by_model(events: Iterable[Event]) -> dict[str, Spend]:
     named = {(e.iteration, e.data.get("id")): read.text(e.data, "model") for e in rows if e.kind == "settled"}
 
     def model(event: Event) -> str:
-        if event.kind == "agent_ended":
+        if event.kind in _ENDS:
             return "not metered"
         own = read.text(event.data, "model") or named.get((event.iteration, event.data.get("id")), "")
         return own or "unknown"
 
-    return by([e for e in rows if e.kind != "agent_ended" or e.data.get("metered") is False], model)
+    return by([e for e in rows if e.kind not in _ENDS or e.data.get("metered") is False], model)
 
 
 def _calls(usage: object) -> int:

@@ -132,6 +132,16 @@ def test_a_review_that_does_not_come_about_holds_nothing_up(project: Project, ki
     assert bool(project.events("waiting")) == (kind == "limit")
 
 
+@pytest.mark.slow
+def test_a_reviewer_whose_script_can_not_be_read_is_no_fault_of_the_task(project: Project) -> None:
+    scripted_reviewer(project)
+    (project.outside.parent / "critic.json").write_text("{")
+    project.tasks("a")
+    project.once()
+    assert project.outcomes("a") == ["committed"]
+    assert "not reviewed: critic: " in reviews(project)[0]["reason"]
+
+
 def test_a_reviewer_that_hangs_is_ended(project: Project) -> None:
     command_reviewer(project, "sleep 100", "[limits]\niteration_minutes = 0.03\n")
     project.tasks("a")

@@ -35,3 +35,9 @@ def test_re_runs_of_flaky_tests_count_on_both_trees() -> None:
 def test_the_agents_own_time_comes_on_top() -> None:
     assert patience(config(), TASK, 3600) - patience(config(), TASK, 60) == 3540
     assert patience(config(), TASK, 0) > UNLIMITED
+
+
+def test_a_reviewer_is_waited_for_and_then_given_its_time() -> None:
+    agents = {"agents": {"one": {"kind": "api"}}, "limits": {"iteration_minutes": 10}}
+    reviewed = config(**agents, routes={"reviewer": ["one"]})
+    assert patience(reviewed, TASK, 60) - patience(config(**agents), TASK, 60) == 2 * 600

@@ -24,6 +24,7 @@ from ralph.engine.judge.case import Assessment
 from ralph.engine.judge.gates import lay
 from ralph.engine.line import Line
 from ralph.engine.messages import AskReview, ReviewEnded, Reviewer
+from ralph.errors import ConfigError
 
 NAME = "review"
 FOLDER = "review"
@@ -73,7 +74,10 @@ class _Sitting:
         bench, tree = self.bench, self.found.case.tree
         lay(bench, tree, self.found.kept)
         begun, started = monotonic(), datetime.now(UTC)
-        said = self._run()
+        try:
+            said = self._run()
+        except ConfigError as error:  # a script that can't be read is the reviewer's fault, not the task's
+            said = AgentResult(error=error.message)
         seconds = monotonic() - begun
         self.line.send(ReviewEnded(replace(said, said=said.said[-2000:]), seconds))
         wrote = bench.workspace.verify_tree(tree)
