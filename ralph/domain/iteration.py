@@ -89,6 +89,8 @@ class IterationSpec:
     tracked_by_base: dict[str, list[str]] = field(default_factory=dict)
     """Per gate name: test ids that are red on the base (only filled with allow_red_base)."""
     advisory_gates: tuple[str, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
+    """Program to version, of those that gates start, as they were found on the base."""
     uncanaried: tuple[str, ...] = ()
     """Gates by name, checks by command, that report no planted failure on the base either: they get none, and count
     less."""

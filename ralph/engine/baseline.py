@@ -43,7 +43,7 @@ def judge(night: Night, found: preflight.Preflight) -> None:
         raise NeedsPerson(f"gates are red on the base {config.night.base}: {lines}", hint)
     night.red_base = {gate.name: found.red_ids(gate) for gate in red}
     night.advisory = tuple(gate.name for gate in red if not found.red_ids(gate))
-    night.uncanaried = found.uncanaried
+    night.uncanaried, night.tools = found.uncanaried, found.tools
     night.blocked_gates = {gate.name: gate.reason for gate in found.not_run() if _cannot_start(night, gate)}
     if night.blocked_gates:
         night.tell("needs_human", f"no agent is started: {why_blocked(night)}")

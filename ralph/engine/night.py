@@ -69,6 +69,8 @@ class Night:
     """The repository map for prompts."""
     red_base: dict[str, list[str]] = field(default_factory=dict)
     advisory: tuple[str, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
+    """Program to version, of those that gates start."""
     uncanaried: tuple[str, ...] = ()
     blocked_gates: dict[str, str] = field(default_factory=dict)
     """Gates that can't even start, with the reason: no agent is paid for while there are any."""

@@ -91,6 +91,7 @@ def _spec(
         config=str(night.layout.frozen(night.id)),
         tracked_by_base=night.red_base,
         advisory_gates=night.advisory,
+        tools=night.tools,
         uncanaried=night.uncanaried,
         feedback=feedback(night, task),
         handoffs={d: night.board.state(d).handoff for d in task.depends_on if night.board.state(d).handoff},

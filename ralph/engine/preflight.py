@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from ralph.domain import GateResult, IterationSpec, Task, Verdict
 from ralph.engine.executor import Executor
 from ralph.engine.jails import Place
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import run_gates
+from ralph.engine.judge.gates import plan, run_gates
 from ralph.engine.judge.mute import listened, without
+from ralph.engine.judge.tools import versions
 from ralph.engine.judge.vouch import voucher
 from ralph.engine.keep import Keeper
 from ralph.engine.messages import Broken, Check, Checked, adapter, plain
@@ -78,6 +80,8 @@ class Preflight:
     liveness: Liveness = Liveness(Verdict.NOT_RUN, "not probed")
     uncanaried: tuple[str, ...] = ()
     """Gates by name, checks by command, that report no planted failure although nobody forges anything here."""
+    tools: dict[str, str] = field(default_factory=dict)
+    """Program to version, of those that gates start."""
 
     def red(self) -> list[GateResult]:
         return [gate for gate in self.gates if gate.verdict is Verdict.FAILED]
@@ -170,7 +174,7 @@ def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tas
     if not frozen.exists():
         frozen.write_text(freeze(config), encoding="utf-8")
     digest = hashlib.sha256()
-    for part in (base, box, freeze(config), os.environ.get("PATH", "")):
+    for part in (base, box, freeze(config), os.environ.get("PATH", ""), _programs(where, config)):
         digest.update(part.encode() + b"\0")
     for task in tasks:
         digest.update(repr((task.id, task.checks, task.files)).encode())
@@ -196,6 +200,17 @@ def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tas
     return Question(spec, digest.hexdigest()[:32])
 
 
+def _programs(where: Layout, config: Config) -> str:
+    """The files behind the first words of the gates, with the time of their last change: an upgrade is a new question.
+
+    Programs of kept folders are covered by the inputs of `setup`, where there is one.
+    """
+    folders = [str(where.repo / name / "bin") for name in config.workspace.keep]
+    search = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    found = (shutil.which((gate.command.split() or ["-"])[0], path=search) for gate in config.gates)
+    return " ".join(f"{path}:{os.stat(path).st_mtime_ns}" for path in found if path)  # noqa: PTH116 - which gives text
+
+
 def here(where: Layout, config: Config, base: str, box: str, tasks: Sequence[Task]) -> Preflight:
     """Run the preflight in this process, for `ralph doctor`."""
     question = spec_for(where, config, "doctor", base, box, tasks)
@@ -218,6 +233,8 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
     tree = workspace.tree_of(spec.head)
     kept = keeper.folders(tree)
     paths = workspace.paths(spec.head)
+    used = versions(bench, [gate for task in (spec.task, *tasks) for gate in plan(bench, task, tree, paths)], kept)
+    bench = replace(bench, place=replace(place, spec=replace(spec, head_tree=tree, tools=used)))
     gates = run_gates(bench, spec.task, tree, paths, kept, settle=voucher(bench, tree, kept), purpose="base")
     gates, mute = listened(bench, spec.task, tree, paths, kept, gates)
     bench = without(bench, mute)
@@ -226,7 +243,7 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
     if any(gate.verdict is Verdict.PASSED for gate in gates):
         liveness = _probe(bench, tasks, kept, gates)
     workspace.prepare(spec.head)
-    return Preflight(key, tree, gates, checks, liveness, uncanaried=mute + mute_checks)
+    return Preflight(key, tree, gates, checks, liveness, uncanaried=mute + mute_checks, tools=used)
 
 
 def _checks(

@@ -96,7 +96,7 @@ with found as (
          json_extract(r.value, '$.execution'), json_extract(r.value, '$.counts')
   from events e, json_each(e.data, '$.runs') r where e.kind = 'gate'
 )
-select night, loop, task, iteration, gate,
+select seq, night, loop, task, iteration, gate,
        json_extract(ran, '$.purpose') as purpose,
        json_extract(ran, '$.attempt') as attempt,
        json_extract(ran, '$.argv') as argv,
@@ -117,7 +117,7 @@ select night, loop, task, iteration, gate,
 from found;
 
 create view decisions as
-select night, at, loop, task, iteration, kind,
+select seq, night, at, loop, task, iteration, kind,
        coalesce(json_extract(data, '$.why'), json_extract(data, '$.reason'), json_extract(data, '$.cause'),
                 json_extract(data, '$.summary'), json_extract(data, '$.text'), '') as why,
        coalesce(json_extract(data, '$.by'), 'daemon') as by,

@@ -27,7 +27,7 @@ def iterations(book: Book, running: bool, found: Findings) -> None:
         number = name.removeprefix(f"{book.night}.{began.loop}.")
         if number.isdigit():
             numbers[began.loop].append(int(number))
-    trains = {event.iteration for event in book.by_kind["train"]}
+    trains = _trains(book, "train_began", "train")
     for name in sorted({*book.ended, *(told.event.iteration for told in book.told)} - set(book.began) - trains - {""}):
         found.wrong("attempt", name, "there are rows of it, but its beginning is not on record")
     for loop, seen in numbers.items():
@@ -79,9 +79,13 @@ def executions(told: Iterable[Told], found: Findings) -> None:
                 found.wrong("execution", one.name, f"re-runs {numbers} of `{group[0]}` are on record: some are missing")
 
 
+def _trains(book: Book, *kinds: str) -> set[str]:
+    return {event.iteration for kind in kinds for event in book.by_kind[kind]}
+
+
 def _cut_off(book: Book, iteration: str) -> bool:
     if iteration not in book.began:
-        return False
+        return iteration not in _trains(book, "train")
     ended = book.ended.get(iteration)
     return ended is None or Outcome(ended.data["outcome"]) in _CUT_OFF
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ralph.config import Config, load
 from ralph.engine import frozen
-from ralph.engine.audit import commits, complete, guards, rejudge, stored
+from ralph.engine.audit import commits, complete, guards, proofs, rejudge, stored
 from ralph.engine.audit.book import Book, Told
 from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.stored import Files
@@ -111,6 +111,7 @@ class _Verdicts:
             if config := self._config(one.event.seq):
                 scripts = self.scripts(one.event.loop, one.tree)
                 rejudge.check(one, self.book, config, self.files, scripts, self.found)
+                proofs.check(one, self.book, config, self.files, scripts, self.found)
         complete.executions(told, self.found)
         for iteration in dict.fromkeys(one.event.iteration for one in told):
             if config := self._config(self.book.began[iteration].seq) if iteration in self.book.began else None:

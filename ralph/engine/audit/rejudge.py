@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from ralph.config import Config, Gate
-from ralph.domain import Execution, GateResult, Run, Task, Verdict
+from ralph.domain import Execution, GateResult, Grade, Run, Task, Verdict
 from ralph.engine.audit.book import Book, Told
 from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.stored import Files
@@ -148,26 +148,30 @@ def _red(told: Told, book: Book) -> tuple[list[str], bool]:
 
 def _compare(told: Told, again: GateResult, found: Findings) -> None:
     recorded = told.result
-    for what in ("verdict", "advisory", "grade", "counts", "outcomes", "comparison"):
+    for what in ("verdict", "advisory", "counts", "outcomes", "comparison"):
         before, now = getattr(recorded, what), getattr(again, what)
-        if before != now and not (what in ("verdict", "advisory", "grade") and _settled_later(recorded)):
+        if before != now and not _settled_later(what, recorded):
             said = f"{what} on record: {_brief(before)}; from the stored bytes: {_brief(now)}"
             found.wrong("verdict", told.name, said)
             return
+    if _STRENGTH.index(recorded.grade) > _STRENGTH.index(again.grade):
+        said = f"it is called {recorded.grade.value}, but its bytes are worth {again.grade.value}"
+        found.wrong("verdict", told.name, said)
 
 
-def _settled_later(recorded: GateResult) -> bool:
-    """The verdict rests on re-runs, which are judged one by one."""
-    return bool(recorded.flaky)
+_STRENGTH = (Grade.NOT_RUN, Grade.REPORTED, Grade.STALE, Grade.OBSERVED, Grade.VERIFIED)
+
+
+def _settled_later(what: str, recorded: GateResult) -> bool:
+    """Whether further runs had the last word: flaky tests ran again, or nothing vouched for the runner."""
+    unvouched = recorded.verdict is Verdict.NOT_RUN and any(run.execution.purpose == "canary" for run in recorded.runs)
+    return what in ("verdict", "advisory") and (bool(recorded.flaky) or unvouched)
 
 
 def _check_run(told: Told, run: Run, config: Config, files: Files, scripts: Mapping[str, str], found: Findings) -> None:
     """Read a further execution again: its outcomes are what the verdict was drawn from."""
     ran = run.execution
-    if not ran.log:
-        return
-    planned = replaced(PlannedGate(_nearest(config, told.result.name, ran), 0), ran, scripts)
-    again = judged(ran, planned, files, None)
+    again = read_again(told, ran, config, files, scripts)
     if again is None:
         return
     found.checked["verdicts"] += 1
@@ -175,6 +179,14 @@ def _check_run(told: Told, run: Run, config: Config, files: Files, scripts: Mapp
         where = f"{told.name} ({ran.purpose} {ran.attempt})"
         before, now = (run.counts, again.counts) if run.counts != again.counts else (run.outcomes, again.outcomes)
         found.wrong("verdict", where, f"results on record: {_brief(before)}; from the stored bytes: {_brief(now)}")
+
+
+def read_again(
+    told: Told, ran: Execution, config: Config, files: Files, scripts: Mapping[str, str]
+) -> GateResult | None:
+    """What one of the runs behind a verdict showed; None where its bytes are not all there as they were."""
+    planned = replaced(PlannedGate(_nearest(config, told.result.name, ran), 0), ran, scripts)
+    return judged(ran, planned, files, None) if ran.log else None
 
 
 def _nearest(config: Config, name: str, ran: Execution) -> Gate:
