@@ -196,7 +196,7 @@ def test_the_next_change_asks_only_the_tests_that_concern_it(git_repo: Path, tmp
     (result,) = project.judged({"shop.py": SHOP.replace("upper()", "strip().upper()")})
     measured = [one for one in result.runs if one.execution.purpose == "coverage"]
     assert [set(one.outcomes) for one in measured] == [{"tests/test_shop.py::test_label"}]
-    assert "1 tests of tests concern it" in result.reason
+    assert "1 test of the gate tests concerned" in result.reason
 
 
 UNIT_TESTS = """\
@@ -220,6 +220,41 @@ def test_unittest_is_measured_as_a_whole(git_repo: Path, tmp_path: Path, shim: S
         "if count >= 12:": "survived",
         "if not (count > 12):": "killed",
         "if count > 13:": "survived",
+    }
+
+
+STARTING = """\
+import pathlib
+import subprocess
+import sys
+
+
+def test_label_of_a_program():
+    printed = subprocess.run([sys.executable, "-c", "import shop; print(shop.label('a'))"], capture_output=True)
+    assert printed.stdout == b"A\\n"
+
+
+def test_a_test_run_of_its_own(tmp_path):
+    (tmp_path / "test_inner.py").write_text("def test_one(): pass\\ndef test_two(): pass\\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, cwd=tmp_path)
+    assert b"2 passed" in ran.stdout, ran
+"""
+
+
+def test_programs_that_tests_start_are_measured_and_their_own_test_runs_left_alone(
+    git_repo: Path, tmp_path: Path, shim: Shim
+) -> None:
+    project = shop(git_repo, tmp_path / "state", shim)
+    changed = SHOP.replace("name.upper()", "name.upper() if name else name")
+    (result,) = project.judged({"shop.py": changed, "tests/test_shop.py": "", "tests/test_starting.py": STARTING})
+    assert result.strength is not None, result.reason
+    assert (result.strength.changed, result.strength.covered) == (1, 1)
+    (kept,) = {one.tests for one in result.strength.mutants}
+    assert kept == ("tests/test_starting.py::test_label_of_a_program",)
+    assert {one.after: one.fate for one in result.strength.mutants} == {
+        "return name.upper() if not (name) else name": "killed",
+        "return None": "killed",
     }
 
 

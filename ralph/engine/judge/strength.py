@@ -148,7 +148,8 @@ def _course(
     if measured.coverage is None:
         return f"{planned.name}: {measured.problem}"
     if chosen:
-        story.notes.append(f"{len(measured.result.outcomes)} tests of {planned.name} concern it")
+        count = len(measured.result.outcomes)
+        story.notes.append(f"{count} test{'s' * (count != 1)} of the gate {planned.name} concerned")
     failing = frozenset(name for name, outcome in measured.result.outcomes.items() if outcome == "failed")
     covered = {one.change.path: of_statements(one.statements, _file(measured.coverage, one)) for one in subjects}
     ran_for = measured.result.execution.seconds if measured.result.execution else planned.gate.timeout
