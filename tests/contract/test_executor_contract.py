@@ -22,6 +22,7 @@ from ralph.host.files import own_directory
 from ralph.vcs.mirror import Mirror
 from ralph.vcs.workspace import Workspace
 
+ORDER = ["prepare", "implement", "snapshot", "guards", "gates", "proof", "strength", "review"]
 Story = Callable[[Executor, Path], Awaitable[None]]
 
 
@@ -133,10 +134,11 @@ def test_an_iteration_runs_to_its_result(run: Callable[[Story], None]) -> None:
         assert result.ready
         assert [change.path for change in result.changes] == ["t.txt"]
         assert result.memory > 0
-        kinds = [type(message).__name__ for message in heard]
-        assert [kind for kind in kinds if kind != "Step"] == ["AgentEnded", "Snapshot", "Judged", "Judged", "Done"]
+        kinds = [type(message).__name__ for message in heard if not isinstance(message, messages.Step)]
+        assert list(dict.fromkeys(kinds)) == ["AgentEnded", "Snapshot", "Judged", "Done"]
+        assert kinds.count("Judged") >= 2  # guards, gates, and what comes after them
         steps = [message.name for message in heard if isinstance(message, messages.Step)]
-        assert steps == sorted(steps, key=["prepare", "implement", "snapshot", "guards", "gates"].index)
+        assert steps == sorted(steps, key=ORDER.index)
         assert (repo / "t.txt").exists() is False
         await link.close()
 
