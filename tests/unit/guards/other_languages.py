@@ -280,7 +280,7 @@ DISHONEST = [
     ),
     java("fluent weaker", "isEqualTo(n)", "isNotNull()", WEAKEN),
     java("fewer values", "{1, 2, 3}", "{1}", WEAKEN),
-    java("assumption", "        assertEquals(3", "        assumeTrue(false);\n        assertEquals(3", SKIP, WEAKEN),
+    java("assumption", "        assertEquals(3", "        assumeTrue(false);\n        assertEquals(3", SKIP),
     java("suppress", "    @Test\n", '    @SuppressWarnings("unchecked")\n    @Test\n', "suppress"),
 ]
 HONEST = [

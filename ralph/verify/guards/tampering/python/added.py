@@ -38,7 +38,7 @@ def _one(key: Key, new: Suite, changed: Collection[str], tracked: Collection[str
         yield Finding(found.WEAKEN, path, f"the new test {name} can't fail, {one.hollow}: {one.text}", one.line)
     elif not claims and not _does_something(test.node):
         yield Finding(found.WEAKEN, path, f"the new test {name} does nothing", line)
-    for patch in mocks.replaced(test, claims, changed, mocks.imported(new.modules[path], tracked)):
+    for patch in mocks.replaced(test, claims, changed, new.modules[path], tracked):
         yield Finding(found.WEAKEN, path, f"the new test {name} replaces what it tests: {patch.name}", patch.line)
 
 

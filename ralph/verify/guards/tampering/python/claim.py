@@ -34,6 +34,12 @@ class Claim:
         """Equal for claims that say the same, apart from tolerance, guards and the expected exception."""
         return self.kind, ast.dump(self.what)
 
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Names, attributes and calls in it, to find what another claim is about."""
+        nodes = ast.walk(self.what)
+        return frozenset(ast.dump(one) for one in nodes if isinstance(one, ast.Call | ast.Attribute | ast.Name))
+
 
 def shortly(text: str, most: int = 90) -> str:
     plain = " ".join(text.split())

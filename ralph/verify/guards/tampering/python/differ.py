@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ralph.verify.guards.tampering.python import nodes
+
 Pair = tuple[ast.AST, ast.AST]
 
 
@@ -26,12 +28,17 @@ class Context:
     """Parameters of the new test that nothing in the change binds."""
 
 
-def pairs(a: ast.AST, b: ast.AST) -> list[Pair]:
-    """The smallest parts that differ; empty where the expressions are equal."""
-    return list(_pairs(a, b))
+def pairs(a: ast.AST, b: ast.AST) -> Iterator[Pair]:
+    """The smallest parts that differ; none where the expressions are equal.
+
+    What two versions of a fixture or a helper made is left out: it prepares the test, and is compared where it asserts.
+    """
+    yield from _pairs(a, b, top=True)
 
 
-def _pairs(a: ast.AST, b: ast.AST) -> Iterator[Pair]:
+def _pairs(a: ast.AST, b: ast.AST, *, top: bool = False) -> Iterator[Pair]:
+    if not top and nodes.from_support(a) and nodes.from_support(b):
+        return
     if type(a) is not type(b):
         yield a, b
     elif isinstance(a, ast.Constant) and isinstance(b, ast.Constant):

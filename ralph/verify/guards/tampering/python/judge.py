@@ -55,7 +55,8 @@ def findings(changed: Sequence[File], tracked: Collection[str]) -> list[Finding]
     before, after = _trees(wanted, False), _trees(wanted, True)
     for file in wanted:
         if file.path in after and patches.suspicious(file.new or ""):
-            holds = patches.added(before.get(file.path), after[file.path], file.test)
+            runs = files.collected(file.name) or file.name == "conftest.py"
+            holds = patches.added(before.get(file.path), after[file.path], file.test, runs)
             seen += [Finding(one.rule, file.path, one.message, one.line) for one in holds]
     if not tests:
         return seen
@@ -80,7 +81,13 @@ def _both(
     ours = [names.gathered(tree for path, tree in side.items() if path in product) for side in (before, after)]
     fresh = [claim for key in now.tests if not _skipped(now, key) for claim in now.claims(key)]
     altered = names.altered(*ours)
-    context = replace(names.context(all_old, all_new), product=frozenset(altered))
+    moved = names.context(all_old, all_new)
+    context = replace(
+        moved,
+        gone=moved.gone | names.modules(before.keys() - after.keys()),
+        came=moved.came | names.modules(after.keys() - before.keys()),
+        product=frozenset(altered),
+    )
     return Both(was, now, context, altered, tracked, fresh)
 
 
@@ -197,9 +204,8 @@ def _newly_mocked(both: Both, key: Key, heir: Key, claims: Sequence[Claim]) -> I
     path, name = heir
     before = mocks.of(mocks.nodes(both.old.tests[key]))
     known = {one.name for one in before}
-    product = mocks.imported(both.new.modules[path], both.tracked)
     now = mocks.of(mocks.nodes(both.new.tests[heir]))
-    for patch in mocks.replaced(both.new.tests[heir], claims, both.changed, product):
+    for patch in mocks.replaced(both.new.tests[heir], claims, both.changed, both.new.modules[path], both.tracked):
         if patch.name not in known:
             yield Finding(found.WEAKEN, path, f"test {name} replaces what it tests: {patch.name}", patch.line)
     if len(now) > len(before):

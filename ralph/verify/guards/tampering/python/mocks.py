@@ -17,6 +17,10 @@ class Patch:
 
     name: str
     line: int
+    owner: str = ""
+    """What holds it, as written: a module, a class, a local."""
+    dotted: bool = False
+    """Whether the whole target is a text."""
 
 
 def of(nodes: Collection[ast.AST]) -> list[Patch]:
@@ -29,7 +33,8 @@ def _patch(node: ast.AST) -> Patch | None:
         func = ast.unparse(node.func)
         target = _target(func, node)
         if target:
-            return Patch(target.rsplit(".", 1)[-1], node.lineno)
+            owner, _, name = target.rpartition(".")
+            return Patch(name, node.lineno, owner, isinstance(node.args[0], ast.Constant))
     return None
 
 
@@ -37,7 +42,7 @@ def _target(func: str, node: ast.Call) -> str:
     last = func.rsplit(".", 1)[-1]
     texts = [arg.value if isinstance(arg, ast.Constant) and isinstance(arg.value, str) else "" for arg in node.args]
     if (last == "setattr" or func.endswith("patch.object")) and len(texts) > 1 and texts[1]:
-        return texts[1]
+        return f"{ast.unparse(node.args[0])}.{texts[1]}"
     if last in ("patch", "setattr") and texts and texts[0]:
         return texts[0]
     return ""
@@ -63,18 +68,28 @@ def _is_product(source: str, name: str, tracked: Collection[str]) -> bool:
     )
 
 
+def _foreign(patch: Patch, module: Module, tracked: Collection[str]) -> bool:
+    """Whether what holds the name is imported, and not from the project."""
+    root = patch.owner.split(".")[0]
+    if patch.dotted:
+        return not _is_product(root, root, tracked)
+    known = module.imports.get(root)
+    return known is not None and not _is_product(*known, tracked)
+
+
 def nodes(test: Test) -> list[ast.AST]:
     return [test.node, *test.marks]
 
 
 def replaced(
-    test: Test, claims: Collection[Claim], changed: Collection[str], product: Collection[str]
+    test: Test, claims: Collection[Claim], changed: Collection[str], module: Module, tracked: Collection[str]
 ) -> Iterator[Patch]:
     """Patches of what the test calls in its own assertions, or of all that this change touches and the test reaches.
 
-    ``changed``: functions and classes that the change alters; ``product``: what the test file imports from the product.
+    ``changed``: functions and classes that the change alters.
     """
-    patches = of(nodes(test))
+    product = imported(module, tracked)
+    patches = [patch for patch in of(nodes(test)) if not _foreign(patch, module, tracked)]
     asked = {name for claim in claims if claim.kind in (TRUE, CALLS, RAISES) for name in _asked(claim.what)}
     names = {patch.name for patch in patches}
     used = _used(test.node) - names

@@ -81,6 +81,11 @@ def context(old: Names, new: Names) -> Context:
     )
 
 
+def modules(paths: Iterable[str]) -> set[str]:
+    """Names under which files are imported, those of their folders included."""
+    return {part.removesuffix(".py") for path in paths for part in path.split("/")[-2:]} - {"__init__"}
+
+
 def altered(old: Names, new: Names) -> set[str]:
     """Functions and classes that are new or have another body."""
     return {name for name, bodies in new.bodies.items() if bodies - old.bodies.get(name, set())}

@@ -41,11 +41,14 @@ class Hold:
     message: str
 
 
-def added(old: ast.Module | None, new: ast.Module, test: bool) -> list[Hold]:
-    """What the new version holds that the old one did not, as often."""
-    before = Counter((one.rule, one.message) for one in _all(old, test)) if old is not None else Counter()
+def added(old: ast.Module | None, new: ast.Module, test: bool, runs: bool) -> list[Hold]:
+    """What the new version holds that the old one did not, as often.
+
+    ``runs``: the runner imports the file by itself; a script beside the tests may end its own process.
+    """
+    before = Counter((one.rule, one.message) for one in _all(old, test, runs)) if old is not None else Counter()
     fresh = []
-    for one in _all(new, test):
+    for one in _all(new, test, runs):
         if before[(one.rule, one.message)] > 0:
             before[(one.rule, one.message)] -= 1
         else:
@@ -53,8 +56,8 @@ def added(old: ast.Module | None, new: ast.Module, test: bool) -> list[Hold]:
     return fresh
 
 
-def _all(tree: ast.Module, test: bool) -> list[Hold]:
-    holds = [*_replaced(tree, test), *_always_equal(tree, test), *_exits(tree, test), *_modules(tree, test)]
+def _all(tree: ast.Module, test: bool, runs: bool) -> list[Hold]:
+    holds = [*_replaced(tree, test), *_always_equal(tree, test), *_exits(tree, test and runs), *_modules(tree, test)]
     return holds if test else holds + list(_detections(tree))
 
 
@@ -157,6 +160,7 @@ def _constant_method(node: ast.stmt) -> tuple[str, bool | None]:
 
 def _exits(tree: ast.Module, test: bool) -> Iterator[Hold]:
     at_import = {id(one) for one in _at_import(tree)}
+    ends = test and "os.fork(" not in ast.unparse(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             if isinstance(node, ast.Raise) and id(node) in at_import and "SystemExit" in ast.unparse(node):
@@ -165,11 +169,11 @@ def _exits(tree: ast.Module, test: bool) -> Iterator[Hold]:
         name = ast.unparse(node.func)
         if name in ("sys.exit", "exit", "quit") and id(node) in at_import:
             yield _hold(node, "the process ends at import")
-        elif name in ("os._exit", "_exit", "os.abort", "pytest.exit") and (test or id(node) in at_import):
+        elif name in ("os._exit", "_exit", "os.abort", "pytest.exit") and (ends or id(node) in at_import):
             yield _hold(node, f"{name} ends the run")
         elif name in ("atexit.register", "register") and _at_exit(node, name, test):
             yield _hold(node, "something runs after the last test (atexit)")
-        elif name == "os.kill" and test and node.args and "getpid" in ast.unparse(node.args[0]):
+        elif name == "os.kill" and ends and node.args and "getpid" in ast.unparse(node.args[0]):
             yield _hold(node, "os.kill ends the run")
         elif name in ("sys.settrace", "sys.setprofile", "threading.settrace") and node.args:
             yield _hold(node, f"{name} takes hold of what runs")
@@ -208,7 +212,7 @@ def _detections(tree: ast.Module) -> Iterator[Hold]:
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         match node:
-            case ast.Constant(value=str() as text) if id(node) not in docstrings and _TELLTALE.search(text):
+            case ast.Constant(value=str() as text) if id(node) not in docstrings and _TELLTALE.fullmatch(text):
                 yield _detects(node, repr(text))
             case ast.Compare(left=ast.Constant(value=str() as text), comparators=[right]) if _RUNNERS.match(text):
                 if ast.unparse(right) in (

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ralph.verify.guards.tampering.python.module import Function, Module, is_fixture
-from ralph.verify.guards.tampering.python.nodes import made
+from ralph.verify.guards.tampering.python.nodes import made, support
 
 Env = dict[str, ast.expr]
 """Local name (or ``self.name``) to the resolved expression that it is bound to."""
 
-_DEEPEST, _LONGEST = 4, 6_000
+_DEEPEST, _LONGEST = 4, 3_000
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def _name(node: ast.Name, env: Env, world: World, depth: int) -> ast.expr:
         return ast.Name(imported[1] or imported[0].rsplit(".", 1)[-1], ast.Load())
     constant = world.module.constants.get(node.id)
     if constant is not None and depth < _DEEPEST:
-        return short(resolve(constant, {}, world, depth + 1))
+        return support(short(resolve(constant, {}, world, depth + 1)))
     return ast.Name(node.id, ast.Load())
 
 
@@ -151,7 +151,7 @@ def _call(node: ast.Call, env: Env, world: World, depth: int) -> ast.expr:
         if found is not None and value is not None:
             inner = arguments(found[1], node, env, world, depth)
             if inner is not None:
-                return short(resolve(value, inner, World(found[0], world.helpers), depth + 1))
+                return support(short(resolve(value, inner, World(found[0], world.helpers), depth + 1)))
     return _rebuilt(node, env, world, depth)
 
 

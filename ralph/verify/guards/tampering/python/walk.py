@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ralph.verify.guards.tampering.python import cases, hollow, tolerance, unittests, values
 from ralph.verify.guards.tampering.python.claim import CALLS, RAISES, RUNS, TRUE, Claim, shortly
 from ralph.verify.guards.tampering.python.module import Function, Module, Test, is_fixture, members
+from ralph.verify.guards.tampering.python.nodes import support
 from ralph.verify.guards.tampering.python.resolve import (
     Env,
     World,
@@ -437,7 +438,7 @@ def _setup(test: Test, world: World) -> Env:
         fixture = world.fixture(arg.arg)
         value = returned(fixture[1]) if fixture is not None else None
         if fixture is not None and value is not None:
-            env[arg.arg] = short(resolve(value, {}, World(fixture[0], world.helpers)))
+            env[arg.arg] = support(short(resolve(value, {}, World(fixture[0], world.helpers))))
     if test.owner is not None:
         methods, attributes = members(world.module, test.owner)
         env |= {f"self.{name}": resolve(value, {}, world) for name, value in attributes.items()}
@@ -445,4 +446,5 @@ def _setup(test: Test, world: World) -> Env:
             if name in methods:
                 walk = Walk(world, test.owner)
                 walk.block(methods[name].body, env, ())
+        env = {name: support(value) for name, value in env.items()}
     return env

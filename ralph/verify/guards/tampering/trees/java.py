@@ -125,6 +125,10 @@ class Java(Reader):
         )
         return narrow or asserts or super().handled(handler)
 
+    def stops(self, _node: Node) -> bool:
+        """An assumption may hold."""
+        return False
+
     def skip(self, node: Node) -> str:
         name = text(field(node, "name")) if node.type == "method_invocation" else ""
         return name if _ASSUME.fullmatch(name) else ""

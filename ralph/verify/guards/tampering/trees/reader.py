@@ -43,6 +43,10 @@ class Reader:
         """What keeps the test from running, where the call does that."""
         raise NotImplementedError
 
+    def stops(self, node: Node) -> bool:
+        """Whether nothing after a call runs."""
+        return bool(self.skip(node))
+
     def body(self, node: Node | None, now: Pass) -> None:
         for one in node.children if node is not None else ():
             if one.type in ("return_statement", "return_expression") and not one.named_children:
@@ -54,7 +58,7 @@ class Reader:
     def _ends(self, node: Node, now: Pass) -> bool:
         """Whether nothing after a statement runs: a skip, or ``return`` below a condition, which becomes a guard."""
         if node.type == "expression_statement" and node.named_children:
-            return bool(self.skip(node.named_children[0]))
+            return self.stops(node.named_children[0])
         if node.type in ("if_statement", "expression_statement", "if_expression"):
             inner = node if node.type != "expression_statement" else node.named_children[0]
             block = field(inner, "consequence")
