@@ -29,7 +29,9 @@ def _ground(events: Sequence[Event], sandbox: str, ran: bool) -> Iterable[Doubt]
         for gate in read.rows(data, "gates"):
             if gate.get("verdict") != Verdict.PASSED:
                 name, verdict = read.text(gate, "name"), read.text(gate, "verdict").replace("_", " ")
-                yield Doubt("red_base", f"Gate {name} did not pass on the base: {verdict}, {read.text(gate, 'reason')}")
+                red = [read.text(failure, "id") for failure in read.rows(gate, "failures")][:5]
+                said = f"{verdict}, {read.text(gate, 'reason')}" + (f" ({', '.join(red)})" if red else "")
+                yield Doubt("red_base", f"Gate {name} did not pass on the base: {said}")
         vacuous = [row for row in read.rows(data, "checks") if row.get("verdict") == Verdict.PASSED]
         if vacuous:
             names = _names(read.text(row, "task") for row in vacuous)

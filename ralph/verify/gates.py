@@ -130,7 +130,7 @@ def command_of(
     elif root and "/" in words[0] and not words[0].startswith("/"):
         words[0] = posixpath.normpath(posixpath.join(root, words[0]))
     before = {**(env or {}), **gate.env}
-    added = {"RALPH_JUNIT": junit, **(caches_in(caches, gate.name) if caches else {}), **gate.env}
+    added = {"RALPH_JUNIT": junit, **(caches_in(caches, gate.name, gate.kind) if caches else {}), **gate.env}
     for source in (_pytest_cache(caches), told):
         for name, value in source.items():
             joint = os.pathsep if name == "PYTHONPATH" else " "
@@ -138,14 +138,15 @@ def command_of(
     return tuple(words), added
 
 
-def caches_in(directory: str, gate: str) -> dict[str, str]:
+def caches_in(directory: str, gate: str, kind: str) -> dict[str, str]:
     """Variables that move caches out of the tree.
 
-    Bytecode is not written at all: stale one after a source swap gives wrong verdicts, and with a place of its own for
-    each tree every library would be compiled again each time (pytest alone: 2 s).
+    Tests write no bytecode: stale one after a source swap gives wrong verdicts, and with a place of its own for each
+    tree every library would be compiled again each time (pytest alone: 2 s).
     """
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "1"} if kind == "tests" else {"PYTHONPYCACHEPREFIX": f"{directory}/bytecode"}
     return {
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **bytecode,
         "COVERAGE_FILE": f"{directory}/coverage-{gate}",
         "XDG_CACHE_HOME": f"{directory}/xdg",
         "MYPY_CACHE_DIR": f"{directory}/mypy",

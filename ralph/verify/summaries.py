@@ -19,7 +19,7 @@ _ENDED = re.compile(r"\s*(OK|FAILED|NO TESTS RAN)(?: \((.*)\))?\s*$", re.MULTILI
 _UNITTEST_CASE = re.compile(
     r"^(\w+) \(([\w.]+)\)(?:\n(?![\w ]+ \().*?)? \.\.\. (ok|skipped|expected failure)", re.MULTILINE
 )
-_UNITTEST_BAD = re.compile(r"^(?:FAIL|ERROR|UNEXPECTED SUCCESS): (\w+) \(([\w.]+)\)", re.MULTILINE)
+_UNITTEST_BAD = re.compile(r"^(?:FAIL|ERROR|UNEXPECTED SUCCESS): ([\w.]+) \(([\w.]+)\)", re.MULTILINE)
 
 
 def unittest(log: str) -> Report | None:

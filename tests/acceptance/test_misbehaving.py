@@ -44,6 +44,7 @@ GUARDED = {
     "ci": "protected",
     "leaks": "secrets",
     "foreign": "scope",
+    "skips": "tampering",
 }
 
 
@@ -54,11 +55,12 @@ def python_project(project: Project) -> None:
 
 def test_what_agents_say_and_break_does_not_land(project: Project) -> None:
     python_project(project)
-    project.configure("[limits]\ntask_iterations = 1", night="loops = 3", gates=UNITTEST)
+    any_kind = '[verify.policy]\nfeature = "any"'
+    project.configure(f"[limits]\ntask_iterations = 1\n{any_kind}", night="loops = 3", gates=UNITTEST)
     (project.root / ".git/info/exclude").write_text("/tasks.json\n/progress/\n/.ralph\n")
     project.commit({"ralph.toml": (project.root / "ralph.toml").read_text()})
     project.agent(LIARS)
-    lies = ["red", "idle", "quotes", "dies", "killed", "skips", "deletes", *GUARDED, "state"]
+    lies = ["red", "idle", "quotes", "dies", "killed", "deletes", *GUARDED, "state"]
     rows = [{"id": id, **({"files": ["src/"]} if id == "foreign" else {})} for id in lies]
     project.tasks(*rows, "good")
     before = snapshot_state(project.root)
@@ -71,7 +73,7 @@ def test_what_agents_say_and_break_does_not_land(project: Project) -> None:
     assert [event.task for event in project.events("committed")] == ["good"]
     assert snapshot_state(project.root) == before
     expected = {"red": "rejected", "idle": "no_change", "quotes": "no_change", "dies": "agent_failed"}
-    expected |= dict.fromkeys(["skips", "deletes", *GUARDED], "rejected") | {
+    expected |= dict.fromkeys(["deletes", *GUARDED], "rejected") | {
         "killed": "agent_failed",
         "state": "no_change",
     }
@@ -80,7 +82,7 @@ def test_what_agents_say_and_break_does_not_land(project: Project) -> None:
     assert failed == set(GUARDED.items())
     assert not [event for event in project.events("gate") if event.task in GUARDED]
     verdicts = {event.task: event.data["verdict"] for event in project.events("gate")}
-    assert (verdicts["red"], verdicts["skips"], verdicts["deletes"]) == ("failed", "not_run", "not_run")
+    assert (verdicts["red"], verdicts["deletes"]) == ("failed", "not_run")
     report = project.report()
     assert {task["id"]: task["outcome"] for task in report["tasks"] if task["id"] != "good"} == status
     assert all(task["failure"] or task["reason"] for task in report["tasks"] if task["id"] != "good")

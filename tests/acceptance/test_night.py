@@ -84,7 +84,8 @@ def the_commits_are_proven(project: Project) -> None:
         commit, tree = event.data["commit"], event.data["tree"]
         assert project.git("rev-parse", f"{commit}^{{tree}}") == tree
         passed = {g.data["name"]: g.data for g in gates if g.data["tree"] == tree and g.data["verdict"] == "passed"}
-        assert set(passed) == {"lint", "tests"}
+        assert set(passed) == {"lint", "tests", "proof", "strength"}
+        assert passed["proof"]["proof"]["grade"] == "proven"
         assert passed["tests"]["counts"]["collected"] >= 2
         assert passed["tests"]["counts"]["failed"] == 0
         trailers = project.git("log", "-1", "--format=%(trailers:unfold)%an|%cn", commit).splitlines()
@@ -92,7 +93,7 @@ def the_commits_are_proven(project: Project) -> None:
         assert {f"Ralph-Task: {event.task}", f"Ralph-Iteration: {event.iteration}"} <= set(trailers)
         assert {f"Ralph-Night: {event.night}", f"Ralph-Loop: {event.loop}"} <= set(trailers)
         note = [json.loads(line) for line in project.git("notes", "--ref=ralph", "show", commit).splitlines()]
-        assert {row["name"] for row in note if row["event"] == "gate"} == {"lint", "tests"}
+        assert {row["name"] for row in note if row["event"] == "gate"} == set(passed)
         assert all(row["tree"] == tree for row in note if row["event"] in ("gate", "committed"))
     heads = {event.data["branch"]: event.data["commit"] for event in committed}
     for branch, commit in heads.items():
@@ -122,8 +123,8 @@ def the_record_can_be_read(project: Project) -> None:
     (count,) = project.json("query", "select count(*) as n from iterations where outcome = 'committed'")
     assert count == {"n": 10}
     shown = project.json("evidence", "e")
-    assert {row["gate"] for row in shown} == {"lint", "tests"}
-    assert all("(unchanged)" in row["log"] for row in shown)
+    assert {row["gate"] for row in shown} >= {"lint", "tests", "proof"}
+    assert all("(unchanged)" in row["log"] for row in shown if row["log"])
     pages = list((project.root / "progress").glob("*report.md"))
     assert len(pages) == 1
     assert project.status_of() == dict.fromkeys("abcdefghij", "completed")

@@ -235,7 +235,7 @@ def test_a_command_that_can_not_be_read_blocks(command: str) -> None:
 
 
 def test_the_command_of_a_gate_and_its_variables() -> None:
-    gate = planned("./ci/run.sh --all", "other", env={"A": "1"})
+    gate = planned("./ci/run.sh --all", "tests", env={"A": "1"})
     argv, env = gates.command_of(gate, "/r/j.xml", caches="/c", root="/work/app")
     assert argv == ("/work/app/ci/run.sh", "--all")
     assert (env["A"], env["RALPH_JUNIT"], env["PYTHONDONTWRITEBYTECODE"]) == ("1", "/r/j.xml", "1")

@@ -163,12 +163,23 @@ def _messages(result: GateResult) -> Callable[[str], str]:
     said = {failure.id: failure.message for failure in result.failures}
 
     def of(identity: str) -> str:
-        """What a test said, or its file, or whatever kept the run from reaching it."""
-        return (
-            said.get(identity) or said.get(file_of(identity)) or ("" if identity in result.outcomes else result.excerpt)
-        )
+        """What a test said; of one that did not run, what kept its file from loading."""
+        if identity in result.outcomes:
+            return said.get(identity, "")
+        place = file_of(identity)
+        return next((text for failed, text in said.items() if _loads(failed, place)), "" if said else result.excerpt)
 
     return of
+
+
+def _loads(failed: str, place: str) -> bool:
+    """Whether a failure is that of loading the file, module or package ``place`` is in."""
+    owner, _, name = failed.partition("::")
+    return (
+        failed == place
+        or (owner == place and name.startswith("["))
+        or (f"{place}.".startswith(f"{name}.") and bool(name))
+    )
 
 
 def _as_runs(result: GateResult) -> tuple[Run, ...]:

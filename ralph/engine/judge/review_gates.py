@@ -19,7 +19,7 @@ def caches(place: Place, jail: Jail) -> dict[str, str]:
     """Variables that keep every tool's caches out of the tree, and out of what gates ever read."""
     folder = place.sandbox.tmp_of(jail) / "caches"
     pytest = f"-o cache_dir={shlex.quote(str(folder / 'pytest'))}"
-    return {**rules.caches_in(str(folder), "review"), "PYTEST_ADDOPTS": pytest}
+    return {**rules.caches_in(str(folder), "review", "other"), "PYTEST_ADDOPTS": pytest}
 
 
 def write(bench: Bench, place: Place, found: Assessment, folder: Path, env: Mapping[str, str]) -> list[tuple[str, str]]:
