@@ -12,7 +12,7 @@ from ralph.config import Config
 from ralph.domain import GateResult
 from ralph.engine.judge.bench import Bench
 from ralph.engine.messages import plain
-from ralph.engine.train.by_hand import Standing, at_work, record, standing
+from ralph.engine.train.by_hand import BY_HAND, Standing, at_work, record, standing
 from ralph.engine.train.couplings import Couplings
 from ralph.engine.train.gather import plan_of
 from ralph.engine.train.trials import Say, Trials, fault_in
@@ -79,7 +79,7 @@ def undo(where: Layout, config: Config, task: str, force: bool, say: Say) -> Und
     with standing(where, config) as here:
         target = _target(here, task)
         names = (target.onto, target.head, target.head)
-        plan = plan_of(where, here.night, here.frozen, here.box, names, (), 0, "undo")
+        plan = plan_of(where, BY_HAND, here.frozen, here.box, names, (), 0, "undo")
         with at_work(here, plan, target.source) as bench:
             tree = _without(here, bench.workspace, target)
             say(f"gates on {target.onto} without {task}")
@@ -146,10 +146,11 @@ def _gated(here: Standing, bench: Bench, target: Target, tree: str, say: Say) ->
     results = trials.gates(tree, checks, f"{target.onto} without {target.task}")
     if fault_in(results) is None:
         return results
-    before = trials.gates(bench.workspace.tree_of(target.head), checks, target.onto)
+    whole = bench.workspace.tree_of(target.head)
+    before = trials.gates(whole, checks, target.onto)
     if fault_in(before) is None:
         return results
-    trials.tolerate(before)
+    trials.tolerate(whole, before)
     return trials.gates(tree, checks, f"{target.onto} without {target.task}")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from project import Project, wait_until
 
 GATE = '[[gates]]\nname = "scripts"\ncommand = "for check in ./*.sh; do sh $check || exit 1; done"\nshell = true\n'
@@ -47,6 +45,7 @@ def test_a_night_says_what_lands_together_and_undo_takes_it_out(project: Project
     assert "ralph undo caller" in night
     assert "ralph undo rename" not in night
 
+    assert "the record holds" in project.ralph("verify").stdout
     before = refs(project)
     again = project.ralph("train", code=4)
     assert said in again.stdout
@@ -127,4 +126,6 @@ def test_a_train_that_was_killed_is_run_from_nothing(project: Project) -> None:
     project.once()
     (event,) = project.events("train")
     assert len(event.data["land"]) == 2
-    assert json.dumps(event.data["stopped"]) == '""'
+    assert event.data["stopped"] == ""
+    assert [row.iteration[-1] for row in project.events("train_began")] == ["1", "2"]
+    assert "the record holds" in project.ralph("verify").stdout

@@ -51,7 +51,7 @@ def run_directories(where: Layout, book: Book, found: Findings) -> None:
     """What lies in the run directories is on record: an iteration, and the log of each command."""
     runs = where.root / "runs"
     own = re.compile(rf"{re.escape(book.night)}\.(.+)\.(\d+)$")
-    known, trains = _named(book), {event.iteration for event in book.by_kind["train"]}
+    known, trains = _named(book), _trains(book, "train_began", "train")
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
         if not own.match(folder.name):
             continue

@@ -31,6 +31,9 @@ from ralph.memory.ledger import Ledger
 from ralph.memory.tasks import TaskFile
 from ralph.vcs.mirror import Mirror
 
+BY_HAND = "by-hand"
+"""Stands for the night where a person runs something."""
+
 
 @dataclass
 class Standing:
@@ -73,7 +76,7 @@ def standing(where: Layout, config: Config) -> Iterator[Standing]:
         if night is None or not started:
             raise RalphError("no night has run here yet", "run `ralph start`, or `ralph demo` to see one")
         own_directory(where.nights)
-        frozen = where.frozen("by-hand")
+        frozen = where.frozen(BY_HAND)
         write_atomic(frozen, freeze(config).encode())
         yield Standing(
             where=where,
@@ -103,7 +106,7 @@ def train(where: Layout, config: Config, minutes: float, say: Say) -> tuple[Trai
     with standing(where, config) as here:
         some = candidates(where, here.board, here.rows, here.base, _landed(here.board))
         names = (config.night.base, here.base, here.pinned)
-        plan = plan_of(where, here.night, here.frozen, here.box, names, some, minutes, "by-hand")
+        plan = plan_of(where, BY_HAND, here.frozen, here.box, names, some, minutes, BY_HAND)
         with at_work(here, plan) as bench:
             found = examine(plan, bench, here.known, say)
         return found, record(here, plan.spec.iteration, "train", plain(found))
@@ -112,7 +115,7 @@ def train(where: Layout, config: Config, minutes: float, say: Say) -> tuple[Trai
 def record(here: Standing, iteration: str, kind: str, data: dict[str, object], task: str = "") -> bool:
     """Keep what was found in the run directory, and in the ledger unless a daemon writes it; whether it could."""
     write_atomic(here.where.run(iteration) / f"{kind}.json", json.dumps(data, indent=2).encode())
-    where = {"night": here.night, "iteration": iteration, "task": task}
+    where = {"iteration": iteration, "task": task}  # the night's own rows are complete, and exported
     try:
         with lock_repository(here.where):
             ledger = Ledger(here.where.ledger)

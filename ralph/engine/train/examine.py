@@ -21,6 +21,7 @@ from ralph.engine.train.removals import removals
 from ralph.engine.train.trials import Known, Say, Trials
 from ralph.engine.train.values import Candidate, Landing, LeftOut, Plan, Train
 from ralph.host import sandbox
+from ralph.host.files import delete_tree
 from ralph.host.process import Shim, Wake
 from ralph.vcs.workspace import Workspace
 
@@ -39,6 +40,8 @@ def bench_for(
     place = Place(spec, config, sandbox.make(spec.sandbox))
     place.make()
     workspace = Workspace(place.loop, Path(spec.mirror))
+    if plan.candidates:
+        delete_tree(workspace.git_dir, place.loop)  # combinations of earlier nights are of no use
     workspace.lay_git_dir()
     for git_dir, commit in (*needed, *((Path(one.git_dir), one.head) for one in plan.candidates)):
         workspace.fetch_from(git_dir, commit)
@@ -56,7 +59,9 @@ def examine(plan: Plan, bench: Bench, known: Known, say: Say) -> Train:
     merged = assemble(branches, couplings.conflict)
     trials = Trials(bench, couplings, there, known, say, plan.minutes)
     skipped = _skipped(there, couplings)
-    gated = Assembly(merged.land) if skipped else _gated(trials, [one for one in branches if one.name in merged.land])
+    gated, ground = Assembly(merged.land), ""
+    if not skipped:
+        gated, ground = _gated(trials, [one for one in branches if one.name in merged.land])
     landing = [there[name] for name in gated.land]
     commit = couplings.of(gated.land) if landing else ""
     assert not isinstance(commit, Fault)
@@ -72,7 +77,7 @@ def examine(plan: Plan, bench: Bench, known: Known, say: Say) -> Train:
         removals=out,
         skipped=skipped,
         stopped=gated.stopped or unfinished,
-        ground=gated.ground.reason if gated.ground else "",
+        ground=ground,
         flaky=tuple(trials.flaky),
         trials=trials.count,
         seconds=round(monotonic() - begun, 3),
@@ -100,13 +105,14 @@ def _skipped(there: Mapping[str, Candidate], couplings: Couplings) -> str:
     return ALONE if not others and couplings.of((name,)) == there[name].head else ""
 
 
-def _gated(trials: Trials, branches: Sequence[Branch]) -> Assembly:
+def _gated(trials: Trials, branches: Sequence[Branch]) -> tuple[Assembly, str]:
+    """What lands by its gates, and what is wrong with the base itself: that is no branch's fault."""
     found = assemble(branches, trials.of)
     if found.ground is None:
-        return found
+        return found, ""
     base = trials.bench.workspace.tree_of(trials.couplings.base)
-    trials.tolerate(trials.gates(base, (), "the base"))
-    return assemble(branches, trials.of)
+    trials.tolerate(base, trials.gates(base, (), "the base"))
+    return assemble(branches, trials.of), found.ground.reason
 
 
 def _left(left: Left, there: Mapping[str, Candidate]) -> LeftOut:

@@ -71,6 +71,7 @@ def plan_of(
     own_directory(where.root / NAME)
     own_directory(loop)
     iteration = _fresh(where, night)
+    own_directory(where.run(iteration))
     spec = IterationSpec(
         night=night,
         iteration=iteration,
@@ -94,7 +95,7 @@ def plan_of(
 
 
 def _fresh(where: Layout, night: str) -> str:
-    """A name whose run directory does not exist: the logs of a train that was killed stay as they are."""
+    """A name whose run directory does not exist yet: the logs of a train that was killed stay as they are."""
     number = 1
     while where.run(f"{night}.{NAME}.{number}").exists():
         number += 1

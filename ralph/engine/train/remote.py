@@ -81,6 +81,8 @@ class Conductor:
                 self._record(plan, _not_run(plan, f"the night was stopped before it ({stopped})"))
                 return
             self._made_of = _key(base, some)
+            heads = {one.branch: one.head for one in some}
+            night.record("train_began", {"base_commit": base, "heads": heads}, iteration=plan.spec.iteration)
             self._record(plan, await self._driven(plan))
         except RalphError as error:
             night.record("warning", {"text": f"the train could not be run: {error.message}"})

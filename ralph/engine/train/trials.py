@@ -76,18 +76,24 @@ class Trials:
         if monotonic() >= self._end:
             raise Ended(f"the time box of {self.minutes:g} min ended")
 
-    def tolerate(self, base: Sequence[GateResult]) -> None:
-        """Count from now on only what the base does not have: its red tests block nothing."""
+    def tolerate(self, tree: str, base: Sequence[GateResult]) -> None:
+        """Count from now on only what the base, ``tree``, does not have: its red tests block nothing.
+
+        A gate that is red there without naming tests can't tell whose fault a failure is: it does not run any more.
+        """
         red = {result.name: result for result in base if result.verdict is Verdict.FAILED}
+        mute = {name for name, result in red.items() if "failed" not in result.outcomes.values()}
 
         def there(planned: PlannedGate) -> BaseResult | None:
             found = red.get(planned.name)
             if found is None:
                 return None
             ids = frozenset(name for name, outcome in found.outcomes.items() if outcome == "failed")
-            return BaseResult(ids, not ids, found.outcomes or None, declared=_DECLARED)
+            return BaseResult(ids, outcomes=found.outcomes, tree=tree, declared=_DECLARED)
 
-        self.bench = replace(self.bench, base=there, asides={})
+        gates = [gate for gate in self.bench.config.gates if gate.name not in mute]
+        config = self.bench.config.model_copy(update={"gates": gates})
+        self.bench = replace(self.bench, base=there, config=config, asides={})
         self._results.clear()
 
     def _run(self, tree: str, checks: tuple[str, ...], what: str) -> tuple[GateResult, ...]:
@@ -121,7 +127,7 @@ class Trials:
         ids = tuple(failure.id for failure in result.failures)
         self.flaky.update(dict.fromkeys(ids or (result.name,)))
         reason = f"flaky: {result.reason}; passed when it ran again"
-        return replace(result, runs=runs, flaky=ids, advisory=True, reason=reason)
+        return replace(result, runs=runs, flaky=ids or (result.name,), advisory=True, reason=reason)
 
     def _kept(self, bench: Bench, tree: str) -> Kept:
         if bench.config.workspace.setup:
