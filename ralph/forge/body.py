@@ -127,7 +127,7 @@ def _result(ran: Ran) -> str:
     if counts:
         parts = [f"{counts[word]} {word}" for word in ("passed", "failed", "skipped") if counts.get(word)]
         numbers = f": {', '.join(parts)}" if parts else ""
-    if ran.said and ran.verdict == "passed":
+    if ran.said and ran.verdict == "passed" and (ran.grade != "reported" or ran.kind == "review"):
         return inert.markdown(ran.said, 200)
     verdict = ran.verdict.replace("_", " ")
     if ran.verdict == "passed" and ran.grade != "verified":

@@ -167,7 +167,8 @@ class _Writer:
         return f"{self.title(task)}: {gates or 'no gate ran'}; {commit}{again}"
 
     def _gate(self, gate: GateLine) -> str:
-        return f"{self.label(gate.name)} {gate_words(gate)}"
+        words = gate_words(gate)
+        return f"{self.label(gate.name)} {self.reason(words) if gate.said else words}"
 
     def _failed(self) -> Iterator[str]:
         failed = self.report.of("failed")
@@ -241,8 +242,8 @@ def gate_words(gate: GateLine) -> str:
         return "did not run"
     if gate.verdict is not Verdict.PASSED:
         return f"{gate.verdict.value}{', advisory' if gate.advisory else ''}"
-    if gate.said:
-        return gate.said if gate.grade is not Grade.STALE else f"{gate.said} (stale)"
+    if gate.said and (gate.grade is not Grade.REPORTED or gate.kind == "review"):
+        return f"{gate.said} ({gate.grade.value})" if gate.grade in (Grade.OBSERVED, Grade.STALE) else gate.said
     if gate.grade is Grade.REPORTED:
         return "reported as passed"
     number = f"{counts.passed} passed" if counts and counts.collected else ""

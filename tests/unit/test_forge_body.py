@@ -225,6 +225,25 @@ def test_a_large_branch_is_cut_and_says_so(night: RecordedNight) -> None:
     assert title.startswith("700 tasks: ") and title.endswith("…")
 
 
+def test_what_proof_strength_and_review_showed(night: RecordedNight) -> None:
+    step = night.land("t1")
+    ran = [{"execution": {"log": "gate-x.log", "argv": ["pytest"]}, "counts": None, "outcomes": {}}]
+    proof = {"grade": "proven", "tests": {f"t.py::a[{EVIL}]": "proven"}, "turned": []}
+    step.gate("proof", "proof", execution=None, counts=None, proof=proof, runs=ran)
+    step.gate("claimed", "proof", execution=None, counts=None, proof=proof)
+    step.gate(
+        "review", "review", execution=None, counts=None, review={"accepted": True, "agent": "api"}, grade="reported"
+    )
+    _, body = composed(night)
+    rows = {line.split("|")[2].strip(): line for line in body.splitlines() if line.startswith("| `t1`")}
+    assert "| proven by t.py::a" in rows["`proof`"]
+    assert "| verified |" in rows["`proof`"]
+    assert "| reported as passed | reported |" in rows["`claimed`"]
+    assert "| reviewed by api: accepted | reported |" in rows["`review`"]
+    assert "Proof that new tests" not in body
+    check_inert("t1", body)
+
+
 def test_nothing_landed(night: RecordedNight) -> None:
     title, body = composed(night)
     assert title == "ralph/loop-1"

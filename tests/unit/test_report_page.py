@@ -89,6 +89,25 @@ def test_words_follow_the_grade(night: RecordedNight, render: Callable[[NightRep
     assert "tests 14 passed, unit exit 0 (observed), audit reported as passed, docs did not run" in text
 
 
+@pytest.mark.parametrize("render", [report.render_markdown, report.render_terminal])
+def test_proof_strength_and_review_say_what_they_showed_and_no_more(
+    night: RecordedNight, render: Callable[[NightReport], str]
+) -> None:
+    step = night.began("t1")
+    ran = [{"execution": {"log": "gate-x.log", "argv": ["pytest"]}, "counts": None, "outcomes": {}}]
+    proof = {"grade": "proven", "tests": {"t.py::a": "proven"}, "turned": []}
+    strength = {"changed": 4, "covered": 4, "mutants": [{"fate": "survived"}, {"fate": "killed"}]}
+    step.gate()
+    step.gate("proof", "proof", execution=None, counts=None, proof=proof, runs=ran)
+    step.gate("strength", "strength", execution=None, counts=None, strength=strength, runs=ran)
+    step.gate("review", "review", execution=None, counts=None, review={"accepted": True, "agent": "api"})
+    step.gate("said", "proof", execution=None, counts=None, proof=proof)
+    step.commits()
+    text = " ".join(render(report.collect(night.ledger, night.night)).split())
+    assert "proof proven by t.py::a, strength 1 of 2 mutants survived, 4 of 4 changed lines ran," in text
+    assert "review reviewed by api: accepted, said reported as passed;" in text
+
+
 @pytest.mark.parametrize("grade", list(Grade))
 @pytest.mark.parametrize("verdict", list(Verdict))
 @pytest.mark.parametrize("counts", [None, TestCounts(3, 3)])
