@@ -12,6 +12,7 @@ from ralph.config import Config, Gate
 from ralph.domain import Execution, GateResult, Grade, Run, Task, Verdict
 from ralph.engine.audit.book import Book, Told
 from ralph.engine.audit.findings import Findings
+from ralph.engine.audit.settled import settled
 from ralph.engine.audit.stored import Files
 from ralph.engine.judge.gates import said
 from ralph.host.process import Completed
@@ -148,9 +149,13 @@ def _red(told: Told, book: Book) -> tuple[list[str], bool]:
 
 def _compare(told: Told, again: GateResult, found: Findings) -> None:
     recorded = told.result
+    again, unshown = settled(again, recorded)
+    if unshown:
+        found.wrong("verdict", told.name, unshown)
+        return
     for what in ("verdict", "advisory", "counts", "outcomes", "comparison"):
         before, now = getattr(recorded, what), getattr(again, what)
-        if before != now and not _settled_later(what, recorded):
+        if before != now:
             said = f"{what} on record: {_brief(before)}; from the stored bytes: {_brief(now)}"
             found.wrong("verdict", told.name, said)
             return
@@ -160,12 +165,6 @@ def _compare(told: Told, again: GateResult, found: Findings) -> None:
 
 
 _STRENGTH = (Grade.NOT_RUN, Grade.REPORTED, Grade.STALE, Grade.OBSERVED, Grade.VERIFIED)
-
-
-def _settled_later(what: str, recorded: GateResult) -> bool:
-    """Whether further runs had the last word: flaky tests ran again, or nothing vouched for the runner."""
-    unvouched = recorded.verdict is Verdict.NOT_RUN and any(run.execution.purpose == "canary" for run in recorded.runs)
-    return what in ("verdict", "advisory") and (bool(recorded.flaky) or unvouched)
 
 
 def _check_run(told: Told, run: Run, config: Config, files: Files, scripts: Mapping[str, str], found: Findings) -> None:
