@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from . import python
+from . import golang, node, python
 from .case import Case, Project
 
-ALL: tuple[tuple[Project, tuple[Case, ...]], ...] = ((python.PROJECT, python.CASES),)
+ALL: tuple[tuple[Project, tuple[Case, ...]], ...] = (
+    (python.PROJECT, python.CASES),
+    (node.PROJECT, node.CASES),
+    (golang.PROJECT, golang.CASES),
+)
 """Each project with its cases."""
