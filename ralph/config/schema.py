@@ -198,7 +198,7 @@ class Verify(Table):
     canary: bool = True
     """Plant a failing test in every test run that takes one: a run that does not report it is `not_run`."""
     flaky_runs: Annotated[int, Field(ge=1, le=20)] = 3
-    """How often a newly failing test runs again, on the change and on the base."""
+    """How often a newly failing test runs again, on the change and on the base; once where nothing could excuse it."""
     quarantine_days: Annotated[int, Field(ge=1)] = 14
     """Days after which a flaky test gates again."""
     strength: Literal["off", "report", "retry"] = "report"
@@ -206,7 +206,8 @@ class Verify(Table):
     mutation_seconds: Cap = 0
     """Time box of the mutants of one change; 0: half of what the tests take, at most 60."""
     mutation_command: str = ""
-    """Other languages than Python: prints a line `path:line: text` for each survivor."""
+    """Other languages than Python: prints a line `path:line: text` for each survivor, and nothing else on stdout. The
+    changed lines stand in RALPH_CHANGED_LINES, a line `path:3,4` for each file."""
     review_rounds: Count = 2
     """How often a reviewer may refuse a task; after that its reasons are only shown."""
     probe_seconds: Cap = 60

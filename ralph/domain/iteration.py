@@ -94,6 +94,10 @@ class IterationSpec:
     uncanaried: tuple[str, ...] = ()
     """Gates by name, checks by command, that report no planted failure on the base either: they get none, and count
     less."""
+    quarantined: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Per gate name: test ids that do not gate because they are known to be flaky, with the date since when."""
+    flake_rates: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """Per gate name and test id: how often it failed on the night's base while loops were idle, of how many runs."""
     start_refused: bool = True
     """``start_tree`` was validated and did not pass: giving it back as it was is no change."""
     feedback: Feedback | None = None

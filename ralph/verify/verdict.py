@@ -70,7 +70,7 @@ def judge(
     report, believed = _without(canary, report, planned, log_text)
     log_text = canaries.hide(log_text, canary)
     ruling = _not_run(planned, completed) or _ruling(planned, completed, report, problem, base, log_text)
-    if not believed and ruling.verdict is Verdict.PASSED:
+    if not believed and (ruling.verdict is Verdict.PASSED or _to_its_end(planned, completed, report, log_text)):
         ruling = Ruling(Verdict.NOT_RUN, canaries.NOT_SEEN)
     comparison = compare(base, report.outcomes, _died(planned, report, log_text)) if base and report else None
     if base and comparison and ruling.verdict is Verdict.PASSED:
@@ -104,6 +104,13 @@ def _without(canary: str, report: Report | None, planned: PlannedGate, log: str)
     report, seen = canaries.take_out(report, canary)
     runner = planned.runner
     return report, seen or bool(runner and runner.source == "text" and canaries.said_to_fail(log, canary))
+
+
+def _to_its_end(planned: PlannedGate, completed: Completed, report: Report | None, log: str) -> bool:
+    """Whether a red run says that nothing kept it from running all tests, the planted one among them."""
+    runner = planned.runner
+    ended = runner is not None and completed.exit_code in runner.red
+    return bool(report and report.counts.failed and ended and not _died(planned, report, log))
 
 
 def _died(planned: PlannedGate, report: Report, log: str) -> bool:

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from ralph.engine.judge.base import Base, beside
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment, Case, Check
-from ralph.engine.judge.gates import check_diff, run_gates
+from ralph.engine.judge.flaky import again
+from ralph.engine.judge.gates import check_diff, last_word, run_gates
 from ralph.engine.judge.proof import prove
 from ralph.engine.judge.review import review
 from ralph.engine.judge.strength import strength
@@ -33,8 +34,8 @@ def assess(bench: Bench, case: Case, step: Steps) -> Assessment:
         return found
     with step("gates"):
         found.kept = case.kept()
-        vouch = voucher(bench, case.tree, found.kept)
-        found.gates = run_gates(beside(bench, base), case.task, case.tree, case.paths, found.kept, case.known, vouch)
+        settle = last_word(again(bench, case, base, found.kept), voucher(bench, case.tree, found.kept))
+        found.gates = run_gates(beside(bench, base), case.task, case.tree, case.paths, found.kept, case.known, settle)
     for name, check in FURTHER:
         if found.blocked or bench.stopped:
             break

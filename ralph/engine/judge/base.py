@@ -12,7 +12,7 @@ from ralph.engine.judge.gates import environment_of, run_on, said
 from ralph.verify.compare import BaseResult
 from ralph.verify.gates import PlannedGate
 
-_DECLARES = frozenset({"delete-test", "skip-test"})
+DECLARES = frozenset({"delete-test", "skip-test"})
 
 
 class Base:
@@ -28,11 +28,13 @@ class Base:
         """What a verdict needs to know; None where the gate names no tests and is green there."""
         spec = self.bench.place.spec
         red, advisory = spec.tracked_by_base.get(planned.name, ()), planned.name in spec.advisory_gates
-        declared = _DECLARES & frozenset(self.task.allow)
+        declared = DECLARES & frozenset(self.task.allow)
         result = self.result(planned) if planned.runner or planned.gate.junit else None
         if result and result.outcomes:
-            failed = frozenset(name for name, outcome in result.outcomes.items() if outcome == "failed")
-            return BaseResult(failed, advisory, result.outcomes, self.tree, declared)
+            # a failure that was chance says nothing: where it fails again, it runs again
+            outcomes = {**result.outcomes, **dict.fromkeys(result.flaky, "passed")}
+            failed = frozenset(name for name, outcome in outcomes.items() if outcome == "failed")
+            return BaseResult(failed, advisory, outcomes, self.tree, declared)
         return BaseResult(frozenset(red), advisory, declared=declared) if red or advisory else None
 
     def result(self, planned: PlannedGate) -> GateResult:

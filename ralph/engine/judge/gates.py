@@ -45,6 +45,17 @@ class _Run:
     canary: str
 
 
+def last_word(*each: Settle) -> Settle:
+    """One after another."""
+
+    def settle(planned: PlannedGate, result: GateResult) -> GateResult:
+        for one in each:
+            result = one(planned, result)
+        return result
+
+    return settle
+
+
 def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -> tuple[GuardResult, ...]:
     """Run all guards on the diff; the secrets of this iteration are looked for by value."""
     spec, space = bench.place.spec, bench.workspace
@@ -121,17 +132,21 @@ class Job:
     tree: str
     kept: Mapping[str, Path]
     purpose: str
+    attempt: int = 1
 
 
 def run_apart(jobs: Sequence[Job]) -> list[GateResult]:
     """Run gates on different trees, side by side where each has a bench of its own; results in their order."""
     if len({job.bench.place.tree for job in jobs}) < len(jobs):
-        return [run_on(job.bench, [job.planned], job.tree, job.kept, purpose=job.purpose)[0] for job in jobs]
+        return [
+            run_on(job.bench, [job.planned], job.tree, job.kept, purpose=job.purpose, attempt=job.attempt)[0]
+            for job in jobs
+        ]
     for job in jobs:
         fresh_tree(job.bench, job.tree, job.kept)
     if any(job.bench.stopped for job in jobs):
         return [_stopped(job.planned) for job in jobs]
-    runs = [_prepare(job.bench, job.planned, job.tree, job.kept, job.purpose, 1) for job in jobs]
+    runs = [_prepare(job.bench, job.planned, job.tree, job.kept, job.purpose, job.attempt) for job in jobs]
     ended = jobs[0].bench.shim.run_many([one.request for one in runs], wakes=jobs[0].bench.wakes) if jobs else []
     return [_judge(job.bench, one, done, job.tree, job.kept) for job, one, done in zip(jobs, runs, ended, strict=True)]
 
