@@ -7,11 +7,15 @@ ctime counts to the nanosecond, and reading costs no process (format: gitformat-
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
+from ralph.domain import Change
 from ralph.errors import GitError
+from ralph.vcs.objects import ZERO
 
 GITLINK = 0o160000
 SYMLINK = 0o120000
@@ -116,3 +120,24 @@ def _tree(data: bytes, offset: int) -> str | None:
             return rest[:20].hex()
         offset += 8 + size
     return None
+
+
+def differences(old: Index, new: Index) -> list[Change]:
+    """What git calls the raw difference of the trees that two indexes make, in the order of paths."""
+    before, after = old.entries, new.entries
+    paths = before.keys() | after.keys() if before.keys() != after.keys() else before.keys()
+    pairs = ((path, before.get(path), after.get(path)) for path in paths)
+    changed = ((path, was, now) for path, was, now in pairs if was is None or now is None or was[4:6] != now[4:6])
+    return [_change(*one) for one in sorted(changed, key=itemgetter(0))]
+
+
+def _change(path: bytes, was: Entry | None, now: Entry | None) -> Change:
+    retyped = was is not None and now is not None and stat.S_IFMT(was.mode) != stat.S_IFMT(now.mode)
+    return Change(
+        status="A" if was is None else "D" if now is None else "T" if retyped else "M",
+        path=path.decode("utf-8", "surrogateescape"),
+        old_mode=f"{was.mode if was else 0:06o}",
+        new_mode=f"{now.mode if now else 0:06o}",
+        old_blob=was.blob if was else ZERO,
+        new_blob=now.blob if now else ZERO,
+    )

@@ -16,7 +16,7 @@ from ralph.domain import Change, Finding
 from ralph.errors import GitError
 from ralph.vcs import throwaway, tree
 from ralph.vcs.git import ONE_BY_ONE, Git, text
-from ralph.vcs.index import GITLINK, NOTHING, Index, has_gitlinks, read_index
+from ralph.vcs.index import GITLINK, NOTHING, Index, differences, has_gitlinks, read_index
 from ralph.vcs.objects import RALPH, commit_bytes, commit_id
 from ralph.vcs.snapshot import add_everything
 from ralph.vcs.store import Store, literal_excludes
@@ -36,6 +36,8 @@ class Workspace(Store):
         self._read: tuple[tuple[int, int, int], Index] | None = None
         self._settled: Index | None = None
         """Index just brought to the work tree by ``git add``: comparing once more would find nothing."""
+        self._trees: dict[str, Index] = {}
+        """The index before and after the last snapshot, each by the tree that it makes."""
         self.oddities: tuple[Finding, ...] = ()
         """What the last snapshot saw and a tree can't hold or must not: for the feedback, not for the verdict."""
 
@@ -85,6 +87,7 @@ class Workspace(Store):
         folders. A nested repository becomes an entry of mode 160000, never its content.
         """
         index = self._index()
+        self._trees = {index.tree: index} if index.tree else {}
         found = tree.suspects(self.tree, index)
         if index.tree is not None and not found and not set(tree.extras(self.tree, index)) - set(_bytes(keep)):
             self.oddities = ()
@@ -95,8 +98,13 @@ class Workspace(Store):
         self.oddities = add_everything(self.work, self.tree, self.index, keep)
         self._guard_gitlinks()
         written = text(self.work.run("write-tree", env=ONE_BY_ONE)).strip()
-        self._settled = self._index()
+        self._settled = self._trees[written] = self._index()
         return written
+
+    def changes(self, old_tree: str, new_tree: str) -> list[Change]:
+        """The same, without starting a process between the trees before and after the last snapshot."""
+        old, new = self._trees.get(old_tree), self._trees.get(new_tree)
+        return differences(old, new) if old and new else super().changes(old_tree, new_tree)
 
     def paths_before(self, changes: Iterable[Change], tree: str) -> list[str] | None:
         """Paths of the tree that ``changes`` (without renames) made into ``tree``, read from the index.

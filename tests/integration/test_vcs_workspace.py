@@ -13,6 +13,7 @@ from loops import Loop, commit_all, git, make_loop
 
 from ralph.errors import GitError
 from ralph.vcs.objects import EMPTY_TREE, blob_id
+from ralph.vcs.store import Store
 from ralph.vcs.tree import TICK
 
 
@@ -393,3 +394,29 @@ def test_the_paths_before_a_change_are_known_without_asking_git(loop: Loop) -> N
     assert {change.status for change in changes} == {"A", "M", "D"}
     assert loop.space.paths_before(changes, tree) == sorted(before)
     assert loop.space.paths_before([], loop.space.tree_of(loop.base)) is None
+
+
+def test_changes_between_snapshots_are_what_git_says(loop: Loop, tmp_path: Path) -> None:
+    """Also where a file becomes a link, a directory or a program, and where a repository lies in the tree."""
+    top = loop.tree
+    (top / "src" / "run.sh").chmod(0o644)
+    (top / "src" / "a.py").unlink()
+    (top / "src" / "a.py").mkdir()
+    (top / "src" / "a.py" / "inside").write_text("i\n")
+    (top / "link").unlink()
+    (top / "link").write_text("a file now\n")
+    (top / "README.md").unlink()
+    (top / "README.md").symlink_to("link")
+    (top / "n\udcffew").write_text("n\n")
+    git(top, "init", "-q", "nested")
+    before = loop.space.tree_of(loop.base)
+    tree = loop.space.snapshot()
+    assert set(loop.space._trees) == {before, tree}, "else git is asked after all"
+    found = loop.space.changes(before, tree)
+    assert found == Store.changes(loop.space, before, tree)
+    assert {change.status for change in found} == {"A", "D", "M", "T"}
+    loop.space.prepare(loop.base, start_tree=tree)
+    (top / "more").write_text("m\n")
+    again = loop.space.snapshot()
+    for old in (before, tree):
+        assert loop.space.changes(old, again) == Store.changes(loop.space, old, again)
