@@ -250,9 +250,9 @@ class _Order(Enum):
 def _order(space: Workspace, commit: str, other: str) -> _Order:
     if not (space.knows(other) and space.knows(commit)):
         return _Order.APART
-    if space.contains(other, commit):
-        return _Order.BELOW
-    return _Order.ABOVE if space.contains(commit, other) else _Order.APART
+    if commit != other and space.contains(commit, other):
+        return _Order.ABOVE
+    return _Order.BELOW if space.contains(other, commit) else _Order.APART
 
 
 async def _next_at_work(loop: LoopState) -> None:
