@@ -24,6 +24,8 @@ _UNSEEN_ARGUMENTS = frozenset(
 )
 _LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "isEnabledFor"})
 _LOGGER = re.compile(r"_*(?:\w+_)?(?:log|logger|logging|warnings)s?", re.IGNORECASE)
+_CONSTANT_NAME = re.compile(r"_*[A-Z][A-Z0-9_]*")
+_LARGE = 10
 _RANK = {family: rank for rank, family in enumerate(Family)}
 
 
@@ -48,7 +50,7 @@ def mutations(path: str, source: bytes, lines: Collection[int]) -> tuple[Mutatio
     """All faults that can be planted on ``lines`` of Python ``source``, in its order; None where it can't be parsed.
 
     Left out is what good tests rightly don't notice: logging, representations, annotations, docstrings, ``__all__``,
-    assertions, what errors say, sizes of caches, time-outs, questions for the platform, the main program.
+    assertions, what errors say, named limits, time-outs, questions for the platform, the main program.
     """
     parsed = parse(source)
     if parsed is None:
@@ -164,8 +166,10 @@ def _unseen(node: ast.AST) -> bool:
             return name in _UNSEEN_FUNCTIONS or any(last_name(one) == "overload" for one in decorators)
         case ast.Expr(value=ast.Constant()) | ast.Assert() | ast.JoinedStr():
             return True  # inside f-strings older interpreters count columns from elsewhere
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name.startswith("__") and name.endswith("__")
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
+        ):
+            return (name.startswith("__") and name.endswith("__")) or _is_measure(name, value)
         case ast.keyword(arg=str(name)):
             return name in _UNSEEN_ARGUMENTS
         case ast.Expr(value=call) | ast.Await(value=call) if _unseen(call):
@@ -173,6 +177,15 @@ def _unseen(node: ast.AST) -> bool:
         case ast.Call(func=called):
             return _is_logging(called) or last_name(called) in _UNSEEN_CALLS
     return type(node).__name__ in ("TypeAlias", "TemplateStr")
+
+
+def _is_measure(name: str, value: ast.expr | None) -> bool:
+    """A named limit, size or time-out: how large exactly, one more or less, no test should have to say."""
+    if value is None or not _CONSTANT_NAME.fullmatch(name):
+        return False
+    parts = [node.value for node in ast.walk(value) if isinstance(node, ast.Constant)]
+    plain = all(isinstance(node, ast.Constant | ast.BinOp | ast.operator) for node in ast.walk(value))
+    return plain and any(isinstance(part, int | float) and part >= _LARGE for part in parts)
 
 
 def _is_logging(called: ast.expr) -> bool:

@@ -43,6 +43,8 @@ def after(source: str) -> list[tuple[str, str]]:
         ("x = a // b % c", [("arithmetic", "x = a / b % c"), ("arithmetic", "x = a // b * c")]),
         ("x = a ** b", [("arithmetic", "x = a * b")]),
         ("x = 9", [("constant", "x = 10")]),
+        ("RATE = 2", [("constant", "RATE = 3")]),
+        ("UNITS = {'h': 60}", [("constant", "UNITS = {'h': 61}")]),
         ("x = 0x10", [("constant", "x = 17")]),
         ("x = 1.5", [("constant", "x = 2.5")]),
         ("x = True", [("constant", "x = False")]),
@@ -97,6 +99,8 @@ def test_each_family_plants_its_faults(source: str, expected: list[tuple[str, st
         "x = cast(Literal[3], y)",
         "x = None",
         "x = 'text'",
+        "MOST = 200",
+        "_LIMIT: Final = 10 * 1024",
         "x = 10000000000000000000000000",
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -48,6 +49,8 @@ def test_a_map_is_stored_and_a_broken_one_is_none() -> None:
 
 def test_selected_are_touched_files_and_the_tests_of_changed_functions() -> None:
     assert select(KNOWN, {"m.py": {"g"}}, ["t2.py"]) == Selection(frozenset({"t.py::test_g"}), frozenset({"t2.py"}))
+    assert select(KNOWN, {}, ["t2.py"]) == Selection(frozenset(), frozenset({"t2.py"}))
+    assert select(KNOWN, {"m.py": {"g"}}, []) == Selection(frozenset({"t.py::test_g"}))
     assert select(KNOWN, {"m.py": {"new"}}, []) is None, "nothing known: all tests"
     assert select(None, {"m.py": {"g"}}, ["t2.py"]) is None
 
@@ -91,6 +94,7 @@ def test_a_shell_command_is_told_by_variables_alone() -> None:
     files = equipment.files(gate, wanted, "/tree")
     assert set(files) == {"sitecustomize.py", "ralph_strength.py", "coverage.ini", "select.json"}
     assert b"/tree/a.py" in files["coverage.ini"]
+    assert json.loads(files["select.json"]) == {"root": "/tree", "whole": [], "tests": ["t.py::x"]}
 
 
 def test_paths_are_no_patterns() -> None:
@@ -136,6 +140,12 @@ def test_only_retry_refuses_and_only_for_survivors() -> None:
     assert not rule(weak, "retry", (), spent=True).blocks
     strong = replace(weak, mutants=mutants("killed", "timeout", "untested"))
     assert not rule(strong, "retry", ()).blocks
+
+
+def test_what_fits_is_shown_in_full() -> None:
+    lines = tuple(f"a.py:{line}" for line in range(10))
+    assert "more" not in rule(Strength(10, 0, lines, mutants(*["survived"] * 3)), "report", ()).excerpt
+    assert "and 1 more" in rule(Strength(11, 0, (*lines, "b.py:1")), "report", ()).excerpt
 
 
 def test_what_was_not_measured_never_passes_and_never_blocks() -> None:
