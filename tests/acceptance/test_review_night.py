@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -263,6 +265,17 @@ def test_a_killed_daemon_pays_for_the_work_once_and_asks_the_reviewer_again(proj
     assert len(project.lines("asked")) == 2
     assert [review["verdict"] for review in reviews(project)] == ["passed"]
     project.sound()
+
+
+def test_a_worker_that_dies_over_a_review_gives_the_reviewer_back(project: Project) -> None:
+    hanging_once(project)
+    project.begin()
+    wait_until(lambda: project.lines("asked"), "the reviewer is at work")
+    os.kill(project.events("worker")[0].data["pid"], signal.SIGKILL)
+    project.ended()
+    assert project.outcomes("a") == ["infrastructure", "committed"]
+    assert [review["verdict"] for review in reviews(project)] == ["passed"]
+    assert project.survivors() == []
 
 
 @pytest.mark.slow

@@ -54,6 +54,7 @@ def test_an_acceptance_alone_is_no_grade(night: RecordedNight) -> None:
 
 
 def test_who_was_overruled_comes_first(night: RecordedNight) -> None:
+    night.row("halted", account="critic", reason="no key", until=0.0)
     night.row("paused", scope="loop-2", reason="limit")
     landed(night, "t1", "failed", REJECT, advisory=True, reason="critic still objects: a.py:1: wrong")
     first = found(night).needs[0]
