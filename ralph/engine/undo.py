@@ -150,7 +150,8 @@ def _gated(here: Standing, bench: Bench, target: Target, tree: str, say: Say) ->
     before = trials.gates(whole, checks, target.onto)
     if fault_in(before) is None:
         return results
-    trials.tolerate(whole, before)
+    if not trials.tolerate(whole, before):
+        return results
     return trials.gates(tree, checks, f"{target.onto} without {target.task}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from project import Project, wait_until
 
 GATE = '[[gates]]\nname = "scripts"\ncommand = "for check in ./*.sh; do sh $check || exit 1; done"\nshell = true\n'
@@ -128,4 +130,24 @@ def test_a_train_that_was_killed_is_run_from_nothing(project: Project) -> None:
     assert len(event.data["land"]) == 2
     assert event.data["stopped"] == ""
     assert [row.iteration[-1] for row in project.events("train_began")] == ["1", "2"]
+    assert "the record holds" in project.ralph("verify").stdout
+
+
+def test_trains_and_undoing_beside_a_daemon(project: Project) -> None:
+    """The daemon alone writes the ledger: what is found stands in the run directory."""
+    project.configure(night="loops = 3", gates=GATE)
+    project.commit({"check.sh": "true\n"})
+    project.agent('[ $RALPH_TASK_ID = slow ] && sleep 100; echo work > "$RALPH_TASK_ID.txt"')
+    project.tasks(*({"id": id, "files": [f"{id}.txt"], "kind": "test"} for id in ("slow", "a", "b")))
+    project.begin()
+    wait_until(lambda: len(project.events("delivered")) == 2, "two branches")
+    found = project.json("train")
+    assert sorted(one["tasks"][0] for one in found["land"]) == ["a", "b"]
+    assert found["recorded"] is False
+    undone = project.json("undo", "a")
+    assert (undone["how"], undone["recorded"]) == ("ref", False)
+    assert project.events("train", "undone") == []
+    kept = project.where.run("by-hand.train.1") / "train.json"
+    assert json.loads(kept.read_text())["land"] == found["land"]
+    project.ralph("stop", "--now")
     assert "the record holds" in project.ralph("verify").stdout

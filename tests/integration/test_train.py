@@ -225,6 +225,19 @@ def test_a_test_that_is_red_on_the_base_blocks_no_branch(repo: Path) -> None:
         assert not any("test_area" in name for name in left.at)
 
 
+def test_a_base_that_is_red_without_naming_tests_says_nothing_of_branches(repo: Path) -> None:
+    gate = {"name": "mute", "command": "test ! -e broken", "shell": True}
+    with night_with(repo, "a", "b", gate=gate) as night:
+        one, two, _ = night.loops.values()
+        commit(night, one, "a", a_dot_txt="a\n")
+        commit(night, two, "b", b_dot_txt="b\n")
+        (repo / "broken").write_text("")
+        commit_all(repo)
+        found, _ = ride(night)
+        assert (found.land, found.ground) == ((), "mute: exit 1")
+        assert {one.why for one in found.left} == {"untried"}
+
+
 def test_a_flaky_test_leaves_no_branch_out(repo: Path, tmp_path: Path) -> None:
     """Fails at the first look, passes at the second."""
     mark = tmp_path / "seen"

@@ -111,8 +111,8 @@ def _gated(trials: Trials, branches: Sequence[Branch]) -> tuple[Assembly, str]:
     if found.ground is None:
         return found, ""
     base = trials.bench.workspace.tree_of(trials.couplings.base)
-    trials.tolerate(base, trials.gates(base, (), "the base"))
-    return assemble(branches, trials.of), found.ground.reason
+    told = trials.tolerate(base, trials.gates(base, (), "the base"))
+    return assemble(branches, trials.of) if told else found, found.ground.reason
 
 
 def _left(left: Left, there: Mapping[str, Candidate]) -> LeftOut:

@@ -52,7 +52,7 @@ class Conductor:
             if leaving or not (self.link and await self._same()):
                 early.cancel()
             await asyncio.gather(early, return_exceptions=True)
-        await self._ride(leaving or self.night.stopping)
+        await self._ride(leaving)
 
     def refused(self) -> list[str]:
         """Branches that were tried and do not land: a person has to look at them."""
@@ -122,10 +122,11 @@ class Conductor:
             await link.close()
 
     async def _conversation(self, link: Link, plan: Plan) -> Train:
+        before = self.night.stopping  # the end of the grace stops agents, not what comes after them
         if not isinstance(await link.hear(), messages.Ready):
             return _not_run(plan, "its worker did not start")
         link.tell(messages.RunTrain(plan))
-        if self.night.stopping:
+        if self.night.stopping != before:
             link.tell(Tell(self.night.stopping, stop=True, cause=Cause.STOPPED))
         while (message := await link.hear()) is not None:
             match message:

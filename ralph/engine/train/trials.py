@@ -76,10 +76,11 @@ class Trials:
         if monotonic() >= self._end:
             raise Ended(f"the time box of {self.minutes:g} min ended")
 
-    def tolerate(self, tree: str, base: Sequence[GateResult]) -> None:
+    def tolerate(self, tree: str, base: Sequence[GateResult]) -> bool:
         """Count from now on only what the base, ``tree``, does not have: its red tests block nothing.
 
         A gate that is red there without naming tests can't tell whose fault a failure is: it does not run any more.
+        False where no gate is left, so that nothing can be told.
         """
         red = {result.name: result for result in base if result.verdict is Verdict.FAILED}
         mute = {name for name, result in red.items() if "failed" not in result.outcomes.values()}
@@ -95,6 +96,7 @@ class Trials:
         config = self.bench.config.model_copy(update={"gates": gates})
         self.bench = replace(self.bench, base=there, config=config, asides={})
         self._results.clear()
+        return bool(gates)
 
     def _run(self, tree: str, checks: tuple[str, ...], what: str) -> tuple[GateResult, ...]:
         bench, task = self._boxed(), Task("train", "The night's train", checks=checks)
