@@ -48,3 +48,5 @@ def _run(name: str, guard: Callable[[], list[Finding]]) -> GuardResult:
         return result(name, guard())
     except RalphError as error:
         return GuardResult(name, Verdict.NOT_RUN, (Finding("unreadable", "", error.message),))
+    except RecursionError:
+        return GuardResult(name, Verdict.NOT_RUN, (Finding("unreadable", "", "code nested too deeply to be judged"),))

@@ -89,6 +89,19 @@ GATE_CONFIGURATION = (
     ".prettierrc*",
     ".prettierignore",
     "checkstyle*.xml",
+    "noxfile.py",
+    "nose2.cfg",
+    "unittest.cfg",
+    "ty.toml",
+    "karma.conf.*",
+    ".nycrc*",
+    ".c8rc*",
+    ".oxlintrc*",
+    "bunfig.toml",
+    "junit-platform.properties",
+    "testng*.xml",
+    "codecov.yml",
+    ".codecov.yml",
 )
 """Files that do nothing but configure gates, at any depth."""
 

@@ -63,6 +63,10 @@ def _pyproject(text: str) -> Parts:
     tools = top.get("tool")
     tools = tools if isinstance(tools, dict) else {}
     parts = {f"tool.{name}": tools[name] for name in tools if name in _PYTHON_TOOLS}
+    project = top.get("project")
+    points = project.get("entry-points") if isinstance(project, dict) else None
+    if isinstance(points, dict) and "pytest11" in points:
+        parts["project.entry-points.pytest11"] = points["pytest11"]
     hatch = tools.get("hatch")
     if isinstance(hatch, dict) and "envs" in hatch:
         parts["tool.hatch.envs"] = hatch["envs"]

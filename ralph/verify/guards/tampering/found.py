@@ -40,6 +40,12 @@ def settled(findings: Iterable[Finding], allow: Collection[str], tests: Collecti
     ``tests``: paths of test files, where alone a patched assertion can be declared.
     """
     once = {(one.rule, one.path, one.line, one.message): one for one in findings}
+    helpers = {(one.path, one.line) for one in once.values() if one.message.startswith("helper ")}
+    once = {
+        key: one
+        for key, one in once.items()
+        if not ((one.path, one.line) in helpers and one.message.startswith("test "))
+    }
     ordered = sorted(once.values(), key=lambda one: (one.path, one.line, one.rule, one.message))
     return [_settled(one, allow, tests) for one in ordered]
 

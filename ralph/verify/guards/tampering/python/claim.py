@@ -35,6 +35,25 @@ class Claim:
         return self.kind, ast.dump(self.what)
 
     @cached_property
+    def shape(self) -> tuple[str, ...]:
+        """What stays the same through renames and new signatures: kind, form, operators, the literal on the right."""
+        match self.what:
+            case ast.Compare(ops=ops, comparators=[*_, right]):
+                literal = ast.dump(right) if isinstance(right, ast.Constant) else ""
+                return (self.kind, "Compare", *(type(op).__name__ for op in ops), literal)
+            case ast.Name() | ast.Attribute():
+                return self.kind, "name"
+        return self.kind, type(self.what).__name__
+
+    @cached_property
+    def pinned(self) -> str:
+        """What an equation says the value of; empty for other claims."""
+        match self.what:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()]) if self.kind == TRUE and not self.tolerances:
+                return ast.dump(left)
+        return ""
+
+    @cached_property
     def parts(self) -> frozenset[str]:
         """Names, attributes and calls in it, to find what another claim is about."""
         nodes = ast.walk(self.what)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ralph.verify.guards.tampering.python import differ, hollow, tolerance, values
 from ralph.verify.guards.tampering.python.claim import CALLS, CASE, RUNS, TRUE, Claim, shortly
@@ -21,46 +22,64 @@ class Weaker:
     message: str
 
 
-def weaker(
-    old: Sequence[Claim], new: Sequence[Claim], context: Context, elsewhere: Sequence[Claim] = ()
-) -> list[Weaker]:
+class Pool:
+    """Claims that count, arranged so that those which may say the same as another one are found at once."""
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self.by_shape: dict[tuple[str, ...], list[Claim]] = {}
+        self.facts: list[Claim] = []
+        self.by_key: dict[tuple[str, str], list[Claim]] = {}
+        for claim in claims:
+            if not claim.hollow:
+                self.by_key.setdefault(claim.key, []).append(claim)
+                self.by_shape.setdefault(claim.shape, []).append(claim)
+                if claim.kind in (TRUE, CALLS):
+                    self.facts.append(claim)
+
+
+def weaker(old: Sequence[Claim], new: Sequence[Claim], context: Context, elsewhere: Pool | None = None) -> list[Weaker]:
     """What the new version of a test claims less than the old one; empty where it is as strict or stricter.
 
-    ``elsewhere``: claims of all tests in the changed files, where a claim may have gone. Claims that never could fail
-    are not missed; claims that can't fail any more do not count.
+    ``elsewhere``: what other tests say only now, where a claim may have gone. Claims that never could fail are not
+    missed; claims that can't fail any more do not count.
     """
-    real = [claim for claim in new if not claim.hollow]
-    spare = [claim for claim in new if claim.key not in {one.key for one in old}]
+    real, before = Pool(new), {one.key for one in old}
+    spare = [claim for claim in new if claim.key not in before]
     found: list[Weaker] = []
     for claim in old:
         if claim.kind == RUNS or claim.hollow:
             continue
-        less = _missing(claim, real, spare, context)
-        if less is not None and not (elsewhere and holds(claim, elsewhere, context)):
-            found.append(less)
+        less, held = _missing(claim, real, context)
+        if not held and not (elsewhere is not None and holds(claim, elsewhere, context)):
+            found.append(less or _described(claim, spare))
     return found + list(_inputs(old, new, context))
 
 
-def holds(claim: Claim, pool: Sequence[Claim], context: Context) -> bool:
+def holds(claim: Claim, pool: Pool, context: Context) -> bool:
     """Whether a claim is made by some claims elsewhere."""
-    return claim.hollow != "" or _missing(claim, [one for one in pool if not one.hollow], [], context) is None
+    return bool(claim.hollow) or _missing(claim, pool, context)[1]
 
 
-def _missing(claim: Claim, real: Sequence[Claim], spare: Sequence[Claim], context: Context) -> Weaker | None:
+def _missing(claim: Claim, real: Pool, context: Context) -> tuple[Weaker | None, bool]:
+    """How a claim is made less strictly, and whether it still is made."""
     best: Weaker | None = None
-    for other in real:
-        if other.key == claim.key or _follows_from_change(claim, other, context):
-            less = _less(claim, other, context)
-            if less is None:
-                return None
-            best = best or less
-    if best is not None:
-        return best
-    if claim.kind == TRUE and any(_implies(other, claim) for other in real if other.kind == TRUE):
-        return None
-    if claim.kind == CALLS and any(_calls_more(other, claim) for other in real if other.kind == CALLS):
-        return None
-    return _described(claim, [one for one in spare if one.kind == claim.kind or claim.kind in (TRUE, CALLS)])
+    for other in chain(real.by_key.get(claim.key, ()), _alike(claim, real, context)):
+        less = _less(claim, other, context)
+        if less is None:
+            return None, True
+        best = best or less
+    facts = [other for other in real.facts if other.kind == claim.kind] if best is None else []
+    if claim.kind == TRUE and any(_implies(other, claim) for other in facts):
+        return None, True
+    if claim.kind == CALLS and any(_calls_more(other, claim) for other in facts):
+        return None, True
+    return best, False
+
+
+def _alike(claim: Claim, real: Pool, context: Context) -> Iterator[Claim]:
+    for other in real.by_shape.get(claim.shape, ()):
+        if other.key != claim.key and _follows_from_change(claim, other, context):
+            yield other
 
 
 def _less(claim: Claim, other: Claim, context: Context) -> Weaker | None:
@@ -114,11 +133,8 @@ def _implies(new: Claim, old: Claim) -> bool:
             if _bounds(x, op, a, y, was, b):
                 return True
     match new.what:
-        case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]) if hollow.is_literal(right):
-            if new.tolerances:
-                return False
-            put = _put(old.what, ast.dump(left), right)
-            return values.truth(put) is True
+        case ast.Compare(left=left, comparators=[right]) if new.pinned and new.pinned in old.key[1]:
+            return values.truth(_put(old.what, type(left), new.pinned, right)) is True
         case ast.Call(func=ast.Name("isinstance"), args=[x, _]):
             return ast.dump(old.what) == ast.dump(ast.Compare(x, [ast.IsNot()], [ast.Constant(None)]))
     return False
@@ -140,16 +156,16 @@ def _bounds(x: ast.expr, op: ast.cmpop, a: ast.expr, y: ast.expr, was: ast.cmpop
     return False
 
 
-def _put(node: ast.expr, place: str, literal: ast.expr) -> ast.expr:
+def _put(node: ast.expr, kind: type[ast.expr], place: str, literal: ast.expr) -> ast.expr:
     """The expression with a literal in place of a part."""
-    if ast.dump(node) == place:
+    if type(node) is kind and ast.dump(node) == place:
         return literal
     fields: dict[str, object] = {}
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.expr):
-            fields[name] = _put(value, place, literal)
+            fields[name] = _put(value, kind, place, literal)
         elif isinstance(value, list):
-            fields[name] = [_put(one, place, literal) if isinstance(one, ast.expr) else one for one in value]
+            fields[name] = [_put(one, kind, place, literal) if isinstance(one, ast.expr) else one for one in value]
         else:
             fields[name] = value
     return made(node, fields)
@@ -178,8 +194,9 @@ def _calls_more(new: Claim, old: Claim) -> bool:
     return False
 
 
-def _described(claim: Claim, spare: Sequence[Claim]) -> Weaker:
+def _described(claim: Claim, added: Sequence[Claim]) -> Weaker:
     """The finding for a claim that nothing makes any more, told by what stands in its place."""
+    spare = [one for one in added if one.kind == claim.kind or claim.kind in (TRUE, CALLS)]
     for other in spare:
         if other.kind == claim.kind == TRUE and (what := _changed_side(claim.what, other.what)):
             return Weaker(other.line, f"{what}: {claim.text} became {other.text}")

@@ -41,8 +41,8 @@ class Both:
     changed: set[str]
     """Functions and classes of the product that the change alters."""
     tracked: Collection[str]
-    elsewhere: list[Claim]
-    """What all tests of the changed files say now, where a claim may have moved to."""
+    elsewhere: compare.Pool
+    """What the tests of the changed files say only now, where a claim may have moved to."""
 
 
 def findings(changed: Sequence[File], tracked: Collection[str]) -> list[Finding]:
@@ -79,7 +79,7 @@ def _both(
     was, now = pairing.suite(old, {}), pairing.suite(new, collected)
     all_old, all_new = names.gathered(before.values()), names.gathered(after.values())
     ours = [names.gathered(tree for path, tree in side.items() if path in product) for side in (before, after)]
-    fresh = [claim for key in now.tests if not _skipped(now, key) for claim in now.claims(key)]
+    fresh = [claim for key in now.tests if not _skipped(now, key) for claim in _only_now(key, was, now)]
     altered = names.altered(*ours)
     moved = names.context(all_old, all_new)
     context = replace(
@@ -88,7 +88,12 @@ def _both(
         came=moved.came | names.modules(after.keys() - before.keys()),
         product=frozenset(altered),
     )
-    return Both(was, now, context, altered, tracked, fresh)
+    return Both(was, now, context, altered, tracked, compare.Pool(fresh))
+
+
+def _only_now(key: Key, was: Suite, now: Suite) -> list[Claim]:
+    before = {claim.key for claim in was.claims(key)} if key in was.tests else set()
+    return [claim for claim in now.claims(key) if claim.key not in before]
 
 
 def _skipped(suite: Suite, key: Key) -> bool:
@@ -158,7 +163,7 @@ def _still_there(module: Module, name: str) -> bool:
 
 def _runs_elsewhere(both: Both, claims: Sequence[Claim]) -> bool:
     runs = {claim.key for claim in claims if claim.kind == RUNS}
-    return bool(runs) and runs <= {claim.key for claim in both.elsewhere}
+    return bool(runs) and runs <= both.elsewhere.by_key.keys()
 
 
 def _changed(both: Both, key: Key, heir: Key) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from ralph.verify.guards.tampering.python.resolve import (
     short,
 )
 
-_MOST_CLAIMS, _DEEPEST = 3_000, 4
+_MOST_CLAIMS, _MOST_STEPS, _DEEPEST = 1_000, 10_000, 4
 _ASSERTING = re.compile(r"_?(?:assert|check|expect|verify|validate|should|ensure)", re.IGNORECASE)
 _BROAD = frozenset({"AssertionError", "Exception", "BaseException"})
 _SKIPS = frozenset({"skip", "skipTest", "xfail", "exit"})
@@ -40,11 +40,14 @@ class Walk:
     locals: dict[str, Function] = field(default_factory=dict)
     depth: int = 0
     swallowed: bool = False
+    steps: int = 0
+    """Statements gone through: loops in loops over literals end somewhere."""
 
     def block(self, body: Sequence[ast.stmt], env: Env, guards: tuple[str, ...]) -> bool:
         """Collect the claims of a block; True where the end of it is reached."""
         for at, node in enumerate(body):
-            if len(self.claims) > _MOST_CLAIMS:
+            self.steps += 1
+            if len(self.claims) > _MOST_CLAIMS or self.steps > _MOST_STEPS:
                 return True
             if isinstance(node, ast.If) and (left := self._early(node, env, guards)):
                 self.block(body[at + 1 :], env, (*guards, left))
@@ -171,7 +174,9 @@ class Walk:
             inner = env | inner
         walk = Walk(World(module, self.world.helpers), self.owner, [], dict(self.locals), self.depth + 1)
         walk.swallowed = self.swallowed
+        walk.steps = self.steps
         walk.block(node.body, inner, guards)
+        self.steps = walk.steps
         claims = [claim for claim in walk.claims if claim.kind != RUNS]
         self.claims += claims
         return bool(claims)
