@@ -14,7 +14,7 @@ LOOK_AGAIN = 300
 """Seconds between looks at a base on which a gate can't run."""
 
 
-async def look(night: Night) -> preflight.Preflight:
+async def look(night: Night, *, anew: bool = False) -> preflight.Preflight:
     """Gates on the base, each open task's checks, and the liveness probe. Nothing is on record where it can't be done:
     the next start is another night, from the base as it is then."""
     return await preflight.remote(
@@ -26,6 +26,7 @@ async def look(night: Night) -> preflight.Preflight:
         night.sandbox.name,
         [task for task in night.current_tasks() if is_open(task.status)],
         night.ledger,
+        anew=anew,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ralph.core import retry
@@ -110,6 +110,7 @@ class Board:
         "pinned",
         "clean_start",
         "landed",
+        "environment",
     )
 
     def state(self, task: str) -> TaskState:
@@ -137,6 +138,8 @@ class Board:
                 self._committed(state, event)
             case "ended":
                 self._ended(state, event)
+            case "environment":
+                self._pardoned(state, event)
             case "reassigned":
                 state.agent = event.data["to"]
                 state.drop_kept()
@@ -193,6 +196,14 @@ class Board:
             state.drop_kept()
         elif tree and tree != began.get("head_tree"):
             state.kept_tree, state.kept_head, state.kept_loop = tree, began.get("head", ""), loop
+
+    @staticmethod
+    def _pardoned(state: TaskState, event: Event) -> None:
+        """The iteration failed as one of another loop did: that is the environment's fault, and consumes no attempt."""
+        for number, attempt in enumerate(state.history):
+            if attempt.iteration == event.iteration and attempt.outcome.consumes_attempt:
+                state.history[number] = replace(attempt, outcome=Outcome.INFRASTRUCTURE)
+                state.attempts -= 1
 
     @staticmethod
     def _moved(state: TaskState, data: dict[str, Any]) -> None:

@@ -228,13 +228,15 @@ class Daemon:
 
     async def _run_loops(self, night: Night) -> None:
         from ralph.engine.baseline import watch as watch_base
+        from ralph.engine.idle import watch as use_idle_time
         from ralph.engine.loop import run_loop, watch_tasks
 
-        watching = [asyncio.create_task(watch(night)) for watch in (watch_tasks, watch_base)]
+        watching = [asyncio.create_task(watch(night)) for watch in (watch_tasks, watch_base, use_idle_time)]
         tasks = [asyncio.create_task(run_loop(night, loop)) for loop in night.loops.values()]
         try:
             await asyncio.gather(*tasks)
         finally:
+            watching += [night.looking] if night.looking else []
             for task in (*watching, *tasks):
                 task.cancel()
             await asyncio.gather(*watching, *tasks, return_exceptions=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ralph.core.pick import Pick
 from ralph.domain import Change, IterationResult, IterationSpec, Outcome, Task
-from ralph.engine import opening
+from ralph.engine import environment, flakes, opening
 from ralph.engine.driver import Driver
 from ralph.engine.faults import point
 from ralph.engine.loop_state import LoopState
@@ -53,9 +53,11 @@ async def iterate(night: Night, loop: LoopState, pick: Pick, agent: str) -> Ende
     if result.ready:
         committed = land(night, loop, spec, result, driver)
         outcome = Outcome.COMMITTED if committed else Outcome.QUARANTINED
+    outcome = environment.suspect(night, loop, spec, result, outcome)
     driver.flush()
     end = Ended(spec.task, spec.iteration, spec.agent, outcome, result, committed["commit"] if committed else None)
     settle(night, loop, spec, end, committed)
+    flakes.consider(night, loop, spec, result)
     return end
 
 

@@ -85,6 +85,10 @@ async def may_go_on(night: Night, loop: LoopState) -> bool:
             loop.at("paused", why)
             if night.occurrence == "once":
                 return False
+        elif loop.name in night.held and not night.draining:
+            loop.at("paused", night.held[loop.name])
+            await _pause(night, DISK_RETRY)
+            continue
         elif (low := _disk_low(night)) is not None:
             text = _say_low(night, loop, low)
             if night.occurrence == "once":

@@ -151,11 +151,49 @@ class RunTrain:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """Run the gates with tests once on the base, instead of an iteration: nobody waits for them."""
+
+    spec: IterationSpec
+    type: Literal["measure"] = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What they said."""
+
+    gates: tuple[GateResult, ...]
+    type: Literal["measured"] = "measured"
+
+
+@dataclass(frozen=True, slots=True)
 class TrainRan:
     """What a train came to (``train.values.Train`` as data)."""
 
     found: dict[str, Any]
     type: Literal["train_ran"] = "train_ran"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Find out how strong the gates are in files that ``tasks`` own, instead of running an iteration."""
+
+    spec: IterationSpec
+    tasks: tuple[Task, ...]
+    base: tuple[GateResult, ...]
+    """What the gates said of the tree without a fault."""
+    seconds: float
+    type: Literal["probe"] = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a probe has found so far."""
+
+    files: list[dict[str, Any]]
+    stopped: str = ""
+    over: bool = False
+    type: Literal["probed"] = "probed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +252,8 @@ class Tell:
 
 
 Told = Ready | Step | Ask | Spent | AgentWaits | AgentEnded | Snapshot | Judged | AskReview | ReviewEnded
-Up = Told | Done | Broken | Checked | TrainRan
-Down = Go | Check | RunTrain | Granted | Reviewer | Known | Tell
+Up = Told | Done | Broken | Checked | TrainRan | Probed | Measured
+Down = Go | Check | RunTrain | Probe | Measure | Granted | Reviewer | Known | Tell
 
 _STRICT = ConfigDict(extra="forbid")
 _UP: TypeAdapter[Up] = TypeAdapter(Annotated[Up, Field(discriminator="type")], config=_STRICT)

@@ -37,6 +37,7 @@ VERDICTS = 50
 """Trees whose verdicts are remembered; one may have tens of thousands of tests."""
 
 if TYPE_CHECKING:
+    from ralph.engine.environment import Alike
     from ralph.engine.forecast import Forecast
     from ralph.engine.publish import Publisher
     from ralph.engine.train.remote import Conductor
@@ -72,6 +73,15 @@ class Night:
     tools: dict[str, str] = field(default_factory=dict)
     """Program to version, of those that gates start."""
     uncanaried: tuple[str, ...] = ()
+    flake_rates: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """Per gate and test: how often it failed on the base in idle time, of how many runs."""
+    alike: list[Alike] = field(default_factory=list)
+    """Failures of tonight by their fingerprints."""
+    looked_at: set[str] = field(default_factory=set)
+    """Fingerprints with which the base has been looked at again."""
+    looking: asyncio.Task[None] | None = None
+    held: dict[str, str] = field(default_factory=dict)
+    """Loops that pick nothing while the base is looked at again, with the reason."""
     blocked_gates: dict[str, str] = field(default_factory=dict)
     """Gates that can't even start, with the reason: no agent is paid for while there are any."""
     loops: dict[str, LoopState] = field(default_factory=dict)

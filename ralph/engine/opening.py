@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ralph.core.pick import Pick
 from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outcome, Reflection, Task
+from ralph.engine import flakes
 from ralph.engine.budget import Scopes
 from ralph.engine.executor import Link
 from ralph.engine.loop_state import LoopState
@@ -93,6 +94,8 @@ def _spec(
         advisory_gates=night.advisory,
         tools=night.tools,
         uncanaried=night.uncanaried,
+        quarantined=flakes.in_force(night),
+        flake_rates=night.flake_rates,
         feedback=feedback(night, task),
         handoffs={d: night.board.state(d).handoff for d in task.depends_on if night.board.state(d).handoff},
         agents_md=known.root,

@@ -132,10 +132,15 @@ async def remote(
     box: str,
     tasks: Sequence[Task],
     ledger: Ledger,
+    *,
+    anew: bool = False,
 ) -> Preflight:
-    """Run the preflight in a worker of its own, or take it from the ledger where nothing has changed since."""
+    """Run the preflight in a worker of its own, or take it from the ledger where nothing has changed since.
+
+    ``anew``: run it in any case.
+    """
     spec = spec_for(where, config, night, base, box, tasks)
-    for event in ledger.events(kinds=("preflight",)):
+    for event in () if anew else ledger.events(kinds=("preflight",)):
         if event.data.get("key") == spec.key and (found := _read(event.data)).settled():
             return found
     link = await executor.start()
@@ -221,20 +226,13 @@ def here(where: Layout, config: Config, base: str, box: str, tasks: Sequence[Tas
 
 def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wakes: Sequence[Wake]) -> Preflight:
     """Execute everything on the base: gates, checks, then the probe with a planted fault."""
-    from ralph.config import load
-
-    config = load(Path(spec.config))
-    place = Place(spec, config, sandbox.make(spec.sandbox))
-    place.make()
-    workspace = Workspace(place.loop, Path(spec.mirror))
-    workspace.create(spec.head)
-    keeper = Keeper(place, shim, workspace)
-    bench = Bench(place, config, shim, workspace, keeper, Redactor(), wakes, (), lambda _tree, _guards, _gates: None)
+    bench = _bench(spec, shim, wakes)
+    workspace = bench.workspace
     tree = workspace.tree_of(spec.head)
-    kept = keeper.folders(tree)
+    kept = bench.keeper.folders(tree)
     paths = workspace.paths(spec.head)
     used = versions(bench, [gate for task in (spec.task, *tasks) for gate in plan(bench, task, tree, paths)], kept)
-    bench = replace(bench, place=replace(place, spec=replace(spec, head_tree=tree, tools=used)))
+    bench = replace(bench, place=replace(bench.place, spec=replace(spec, head_tree=tree, tools=used)))
     gates = run_gates(bench, spec.task, tree, paths, kept, settle=voucher(bench, tree, kept), purpose="base")
     gates, mute = listened(bench, spec.task, tree, paths, kept, gates)
     bench = without(bench, mute)
@@ -244,6 +242,29 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
         liveness = _probe(bench, tasks, kept, gates)
     workspace.prepare(spec.head)
     return Preflight(key, tree, gates, checks, liveness, uncanaried=mute + mute_checks, tools=used)
+
+
+def measure(spec: IterationSpec, shim: Shim, wakes: Sequence[Wake]) -> tuple[GateResult, ...]:
+    """Run the gates with tests once on the base, for their sake only."""
+    bench = _bench(spec, shim, wakes)
+    tests = [gate for gate in bench.config.gates if gate.kind == "tests"]
+    bench = replace(bench, config=bench.config.model_copy(update={"gates": tests}))
+    tree = bench.workspace.tree_of(spec.head)
+    paths = bench.workspace.paths(spec.head)
+    return run_gates(bench, spec.task, tree, paths, bench.keeper.folders(tree), purpose="idle")
+
+
+def _bench(spec: IterationSpec, shim: Shim, wakes: Sequence[Wake]) -> Bench:
+    """The base checked out, and everything that is needed to judge it."""
+    from ralph.config import load
+
+    config = load(Path(spec.config))
+    place = Place(spec, config, sandbox.make(spec.sandbox))
+    place.make()
+    workspace = Workspace(place.loop, Path(spec.mirror))
+    workspace.create(spec.head)
+    keeper = Keeper(place, shim, workspace)
+    return Bench(place, config, shim, workspace, keeper, Redactor(), wakes, (), lambda _tree, _guards, _gates: None)
 
 
 def _checks(

@@ -35,6 +35,8 @@ from ralph.engine.messages import (
     Go,
     Judged,
     Known,
+    Measure,
+    Measured,
     Ready,
     RunTrain,
     Snapshot,
@@ -84,6 +86,15 @@ def _work(line: Line, shim: Shim, go: Down) -> None:
             with lock_workspace(Path(go.spec.loop_dir)):
                 found = preflight.examine(go.spec, go.key, go.tasks, shim, [(line.fileno(), line.look)])
             line.send(Checked(found.as_data()))
+        elif isinstance(go, Measure):
+            with lock_workspace(Path(go.spec.loop_dir)):
+                gates = preflight.measure(go.spec, shim, [(line.fileno(), line.look)])
+            line.send(Measured(gates))
+        elif isinstance(go, Probe):
+            from ralph.engine import gate_strength
+
+            with lock_workspace(Path(go.spec.loop_dir)):
+                gate_strength.serve(go, preflight.bench_for(go.spec, shim, [(line.fileno(), line.look)]), line)
         elif isinstance(go, RunTrain):
             from ralph.engine.train.examine import serve
 

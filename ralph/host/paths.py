@@ -53,6 +53,11 @@ class Layout:
         return self.root / "tasks.good.json"
 
     @property
+    def quarantine(self) -> Path:
+        """Tests that are known to be flaky."""
+        return self.root / "quarantine.json"
+
+    @property
     def prs(self) -> Path:
         return self.root / "prs"
 
