@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ralph.verify.guards.tampering.python import cases, walk
+from ralph.verify.guards.tampering.python import cases, gather
 from ralph.verify.guards.tampering.python.claim import CASE, RUNS, Claim
 from ralph.verify.guards.tampering.python.module import Module, Test
 from ralph.verify.guards.tampering.python.resolve import World
@@ -26,7 +26,7 @@ class Suite:
     def claims(self, key: Key, expand: bool = True) -> list[Claim]:
         known = self._claims.get((key, expand))
         if known is None:
-            known = walk.claims(self.tests[key], self.worlds[key[0]], expand)
+            known = gather.claims(self.tests[key], self.worlds[key[0]], expand)
             if not expand:
                 known = known + self._rows(key)
             self._claims[key, expand] = known

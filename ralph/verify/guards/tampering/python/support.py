@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ralph.domain import Finding
 from ralph.verify.guards.tampering import found
-from ralph.verify.guards.tampering.python import compare, hollow, mocks, walk
+from ralph.verify.guards.tampering.python import compare, gather, hollow, mocks
 from ralph.verify.guards.tampering.python.claim import RUNS
 from ralph.verify.guards.tampering.python.differ import Context
 from ralph.verify.guards.tampering.python.module import Function, Module, Test, is_fixture
@@ -34,8 +34,8 @@ def _helpers(old: Suite, new: Suite, path: str, context: Context) -> Iterator[Fi
         other = now.functions.get(name)
         if other is None or name in was.tests or is_fixture(node) or ast.dump(other) == ast.dump(node):
             continue
-        before = walk.claims(Test(name, node, None, ()), old.worlds[path])
-        after = walk.claims(Test(name, other, None, ()), new.worlds[path])
+        before = gather.claims(Test(name, node, None, ()), old.worlds[path])
+        after = gather.claims(Test(name, other, None, ()), new.worlds[path])
         if any(claim.kind != RUNS for claim in before):
             for one in compare.weaker(before, after, context)[:3]:
                 yield Finding(found.WEAKEN, path, f"helper {name}: {one.message}", one.line or other.lineno)

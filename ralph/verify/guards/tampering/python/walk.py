@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ralph.verify.guards.tampering.python import cases, hollow, tolerance, unittests, values
 from ralph.verify.guards.tampering.python.claim import CALLS, RAISES, RUNS, TRUE, Claim, shortly
-from ralph.verify.guards.tampering.python.module import Function, Module, Test, is_fixture, members
-from ralph.verify.guards.tampering.python.nodes import support
+from ralph.verify.guards.tampering.python.module import Function, Module, is_fixture, members
 from ralph.verify.guards.tampering.python.resolve import (
     Env,
     World,
@@ -21,12 +20,22 @@ from ralph.verify.guards.tampering.python.resolve import (
     returned,
     short,
 )
+from ralph.verify.guards.tampering.python.statements import (
+    SKIPS,
+    direct,
+    fails,
+    family,
+    given_pairs,
+    item,
+    leaves,
+    names_of,
+    parts_of,
+    raises_again,
+)
 
 _MOST_CLAIMS, _MOST_STEPS, _DEEPEST = 1_000, 10_000, 4
 _ASSERTING = re.compile(r"_?(?:assert|check|expect|verify|validate|should|ensure)", re.IGNORECASE)
 _BROAD = frozenset({"AssertionError", "Exception", "BaseException"})
-_SKIPS = frozenset({"skip", "skipTest", "xfail", "exit"})
-_LOCAL = "§local"
 SWALLOWED = "what it raises is swallowed"
 
 
@@ -60,9 +69,9 @@ class Walk:
 
     def _early(self, node: ast.If, env: Env, guards: tuple[str, ...]) -> str:
         """The condition under which the rest of the block runs, where the ``if`` leaves it."""
-        if node.orelse or not _leaves(node.body):
+        if node.orelse or not leaves(node.body):
             return ""
-        if any(_fails(one) for one in node.body):
+        if any(fails(one) for one in node.body):
             self._true(ast.UnaryOp(ast.Not(), node.test), node, env, guards)
             return ""
         test = resolve(node.test, env, self.world)
@@ -110,7 +119,7 @@ class Walk:
         text = shortly(ast.unparse(node)) if isinstance(node, ast.stmt | ast.expr) else ""
         expected = more.pop("expected", frozenset())
         assert isinstance(expected, frozenset)
-        given = tuple(sorted({**dict(given), **_given(more.pop("tolerances", ()))}.items()))
+        given = tuple(sorted({**dict(given), **given_pairs(more.pop("tolerances", ()))}.items()))
         match = str(more.pop("match", ""))
         self.claims.append(Claim(kind, short(plain), text, line, guards, given, why, expected, match))
 
@@ -136,7 +145,7 @@ class Walk:
             return (), True
         name = ast.unparse(inner.func).rsplit(".", 1)[-1]
         whole = ast.unparse(inner.func)
-        if name in _SKIPS and whole.split(".")[0] in ("self", "pytest", name) and name != "exit":
+        if name in SKIPS and whole.split(".")[0] in ("self", "pytest", name) and name != "exit":
             return (), False
         if name == "fail" and whole in ("pytest.fail", "self.fail", "fail"):
             self._add(TRUE, ast.Constant(False), node, guards)
@@ -152,7 +161,7 @@ class Walk:
             given = unittests.tolerances(name, site)
             self._true(claimed, node, env, guards, tolerance.measured(given))
         elif name in unittests.RAISING and len(site.args) > unittests.RAISING[name]:
-            self._raises(site, name, [ast.Expr(_direct(site, unittests.RAISING[name]))], node, env, guards)
+            self._raises(site, name, [ast.Expr(direct(site, unittests.RAISING[name]))], node, env, guards)
         elif self._helped(site, env, guards):
             pass
         elif _ASSERTING.match(name):
@@ -209,26 +218,26 @@ class Walk:
         match = words.get("match") or words.get("expected_regex")
         if match is None and name.endswith(("Regex", "Regexp")) and len(site.args) > 1:
             match = site.args[1]
-        done = [part for one in body for part in _parts(one, env, self.world)]
-        meant = ast.Tuple([ast.Constant(_family(name)), *done], ast.Load())
+        done = [part for one in body for part in parts_of(one, env, self.world)]
+        meant = ast.Tuple([ast.Constant(family(name)), *done], ast.Load())
         says = ast.unparse(resolve(match, env, self.world)) if match is not None else ""
         self._add(RAISES, meant, node, guards, expected=names_of(kinds, env, self.world), match=says, hollow=hidden)
 
     def _with(self, node: ast.With | ast.AsyncWith, env: Env, guards: tuple[str, ...]) -> bool:
         before = self.swallowed
         raised = False
-        for item in node.items:
-            site = item.context_expr
+        for entered in node.items:
+            site = entered.context_expr
             name = ast.unparse(site.func).rsplit(".", 1)[-1] if isinstance(site, ast.Call) else ""
             if isinstance(site, ast.Call) and name in unittests.RAISING:
                 self._raises(site, name, node.body, node, env, guards)
-                raised = _family(name) == "raises"
+                raised = family(name) == "raises"
             elif isinstance(site, ast.Call) and name == "suppress":
                 kinds = {one for arg in site.args for one in names_of(arg, env, self.world)}
                 self.swallowed = self.swallowed or bool(kinds & _BROAD)
                 guards = (*guards, f"suppress {sorted(kinds)}")
-            if item.optional_vars is not None:
-                self._bind(item.optional_vars, bound(resolve(site, env, self.world), "§with"), env)
+            if entered.optional_vars is not None:
+                self._bind(entered.optional_vars, bound(resolve(site, env, self.world), "§with"), env)
         start = len(self.claims)
         ended = self.block(node.body, env, guards)
         if raised:
@@ -252,7 +261,7 @@ class Walk:
 
     def _if(self, node: ast.If, env: Env, guards: tuple[str, ...]) -> None:
         test = resolve(node.test, env, self.world)
-        if any(_fails(one) for one in node.body) and not node.orelse:
+        if any(fails(one) for one in node.body) and not node.orelse:
             self._true(ast.UnaryOp(ast.Not(), node.test), node, env, guards)
             return
         literal = not any(isinstance(one, ast.Name | ast.Call) for one in ast.walk(node.test))
@@ -269,7 +278,7 @@ class Walk:
         before = self.swallowed
         for handler in node.handlers:
             kinds = names_of(handler.type, env, self.world) if handler.type else frozenset(_BROAD)
-            if kinds & _BROAD and not _raises_again(handler.body):
+            if kinds & _BROAD and not raises_again(handler.body):
                 self.swallowed = True
         if any(isinstance(one, ast.Return) for one in node.finalbody):
             self.swallowed = True
@@ -289,7 +298,7 @@ class Walk:
     def _expected_by_hand(self, node: ast.Try, env: Env, guards: tuple[str, ...]) -> bool:
         """``try: f(); fail() except E: pass`` claims what ``raises(E)`` does."""
         tail = node.orelse or node.body[-1:]
-        if len(node.handlers) != 1 or not tail or not _fails(tail[-1]):
+        if len(node.handlers) != 1 or not tail or not fails(tail[-1]):
             return False
         body = node.body if node.orelse else node.body[:-1]
         kinds = node.handlers[0].type
@@ -322,7 +331,7 @@ class Walk:
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 known = value.elts if isinstance(value, ast.Tuple | ast.List) else []
                 for at, one in enumerate(targets):
-                    part = known[at] if len(known) == len(targets) else _item(value, at)
+                    part = known[at] if len(known) == len(targets) else item(value, at)
                     self._bind(one, part, env)
             case ast.Starred(value=inner):
                 self._bind(inner, bound(value, "§rest"), env)
@@ -353,103 +362,3 @@ class Walk:
 
 
 _DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
-
-
-def _given(pairs: object) -> dict[str, float | str]:
-    return dict(pairs) if isinstance(pairs, tuple | list) else {}
-
-
-def _item(value: ast.expr, at: int) -> ast.expr:
-    return ast.Subscript(value, ast.Constant(at), ast.Load())
-
-
-def _direct(site: ast.Call, before: int) -> ast.expr:
-    """``assertRaises(E, f, 1)`` as the call ``f(1)``."""
-    words = [word for word in site.keywords if word.arg not in ("match", "expected_exception")]
-    return ast.Call(site.args[before], site.args[before + 1 :], words)
-
-
-def _family(name: str) -> str:
-    lowered = name.lower()
-    return "warns" if "warn" in lowered or "deprec" in lowered else "logs" if "log" in lowered else "raises"
-
-
-def names_of(node: ast.expr, env: Env, world: World) -> frozenset[str]:
-    """Last names of the exception classes that an expression lists."""
-    meant = resolve(node, env, world)
-    parts = meant.elts if isinstance(meant, ast.Tuple) else [meant]
-    return frozenset(ast.unparse(part).rsplit(".", 1)[-1] for part in parts)
-
-
-def _parts(node: ast.stmt, env: Env, world: World) -> Iterator[ast.expr]:
-    match node:
-        case ast.Expr(value=value) | ast.Assign(value=value) | ast.Return(value=ast.expr() as value):
-            yield resolve(value, env, world)
-        case ast.With() | ast.AsyncWith() | ast.For() | ast.AsyncFor():
-            for one in node.body:
-                yield from _parts(one, env, world)
-        case ast.Pass():
-            pass
-        case _:
-            yield ast.Constant(ast.unparse(node))
-
-
-def _leaves(body: Sequence[ast.stmt]) -> bool:
-    last = body[-1]
-    if isinstance(last, ast.Return | ast.Raise):
-        return True
-    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
-        return ast.unparse(last.value.func).rsplit(".", 1)[-1] in _SKIPS
-    return False
-
-
-def _fails(node: ast.stmt) -> bool:
-    match node:
-        case ast.Expr(value=ast.Call(func=func)):
-            return ast.unparse(func) in ("pytest.fail", "self.fail", "fail")
-        case ast.Raise(exc=ast.expr() as exc):
-            return "AssertionError" in ast.unparse(exc)
-        case ast.Assert(test=ast.Constant(value=held)):
-            return not held
-    return False
-
-
-def _raises_again(body: Sequence[ast.stmt]) -> bool:
-    nodes = [node for one in body for node in ast.walk(one)]
-    return any(
-        isinstance(node, ast.Raise | ast.Assert) or (isinstance(node, ast.stmt) and _fails(node)) for node in nodes
-    )
-
-
-def claims(test: Test, world: World, expand: bool = True) -> list[Claim]:
-    """Everything that a test claims, for every case of its parametrisation unless ``expand`` is off."""
-    tables = cases.of_test(test, world)
-    rows = cases.combined(tables) if expand else None
-    found: dict[tuple[object, ...], Claim] = {}
-    for row in rows if rows is not None else [{}]:
-        walk = Walk(world, test.owner)
-        walk.block(test.node.body, _setup(test, world) | row, ())
-        for claim in walk.claims:
-            found.setdefault(
-                (claim.key, claim.guards, claim.tolerances, claim.expected, claim.match, claim.hollow), claim
-            )
-    return list(found.values())
-
-
-def _setup(test: Test, world: World) -> Env:
-    """What the class's attributes, its setUp and the fixtures bind."""
-    env: Env = {}
-    for arg in (*test.node.args.args, *test.node.args.kwonlyargs):
-        fixture = world.fixture(arg.arg)
-        value = returned(fixture[1]) if fixture is not None else None
-        if fixture is not None and value is not None:
-            env[arg.arg] = support(short(resolve(value, {}, World(fixture[0], world.helpers))))
-    if test.owner is not None:
-        methods, attributes = members(world.module, test.owner)
-        env |= {f"self.{name}": resolve(value, {}, world) for name, value in attributes.items()}
-        for name in ("setUpClass", "setup_class", "setUp", "setup_method", "asyncSetUp"):
-            if name in methods:
-                walk = Walk(world, test.owner)
-                walk.block(methods[name].body, env, ())
-        env = {name: support(value) for name, value in env.items()}
-    return env
