@@ -196,6 +196,16 @@ def test_the_checks_of_the_tasks_are_gates_of_the_train(repo: Path) -> None:
         assert {left.branch, *left.beside} == {"ralph/loop-1", "ralph/loop-2"}
 
 
+def test_the_check_of_a_task_is_not_asked_of_what_is_left_without_it(repo: Path) -> None:
+    rows = [{"id": id, "checks": [f"test -e {id}.txt"]} for id in ("a", "b")]
+    with night_with(repo, *rows, loops=1, gate={"name": "ok", "command": "true"}) as night:
+        (one,) = night.loops.values()
+        commit(night, one, "a", a_dot_txt="a\n")
+        commit(night, one, "b", b_dot_txt="b\n")
+        found, _ = ride(night)
+        assert [(one.task, one.how) for one in found.removals] == [("a", "proven"), ("b", "proven")]
+
+
 def test_a_branch_that_is_red_on_the_base_as_it_is_now_is_named_alone(repo: Path) -> None:
     with night_with(repo, "a", "b") as night:
         one, two, _ = night.loops.values()
