@@ -124,7 +124,8 @@ select seq, night, at, loop, task, iteration, kind,
        data
 from events
 where kind in ('began', 'reassigned', 'clean_start', 'pinned', 'parked', 'limit', 'paused', 'resumed', 'waiting',
-               'halted', 'intends', 'ended', 'task', 'blocked', 'landed', 'night_ended');
+               'halted', 'environment', 'quarantined', 'review_ended', 'intends', 'ended', 'task', 'blocked', 'landed',
+               'train', 'night_ended');
 """
 
 _NAMES = ("iterations", "gates", "usage", "tasks", "evidence", "executions", "decisions")
