@@ -103,7 +103,7 @@ def _settings(bench: Bench, tree: str) -> list[str]:
 
 def shared(bench: Bench) -> Path:
     """A directory of this step that all loops share."""
-    root = bench.place.loop.parent.parent / "strength"
+    root = bench.place.loop.parent.parent / "measured"
     own_directory(root)
     return root
 
