@@ -120,6 +120,8 @@ class IterationSpec:
     """Globs of the paths that other loops hold tonight; changing one of them fails the scope guard."""
     sandbox: str = "none"
     """Name of the sandbox that the night's probe proved."""
+    weak_files: tuple[str, ...] = ()
+    """Files in which the gates noticed too few planted faults: changes there have to show more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,19 +192,23 @@ class Daemon:
         """Run the night that was set up to its report; returns its exit code."""
         from ralph.engine.finish import finish
         from ralph.engine.forecast import Forecast
+        from ralph.engine.gate_strength import Prober
         from ralph.engine.train.remote import Conductor
 
         assert self.night
         self.night.train, self.night.forecast = Conductor(self.night), Forecast(self.night)
+        self.night.prober = Prober(self.night)
         with keep_awake("ralph works on tasks"):
             closing = asyncio.create_task(self._close_window(here)) if here else None
             if here:
                 self.night.train.early(here.closes)
+            self.night.prober.start()
             try:
                 await self._run_loops(self.night)
             finally:
                 if closing:
                     closing.cancel()
+                await self.night.prober.finish()
             self.state = "running the train"
             await self.night.train.run(self.leaving)
             self.state = "reporting"

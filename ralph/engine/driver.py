@@ -77,7 +77,7 @@ class Driver:
     def _handle(self, link: Link, message: messages.Up) -> None:
         night = self.night
         match message:
-            case messages.Ready() | messages.Checked() | messages.Measured() | messages.TrainRan():
+            case messages.Ready() | messages.Checked() | messages.Measured() | messages.TrainRan() | messages.Probed():
                 self.result = self._broken("the worker said something out of turn")
             case messages.Step():
                 self.loop.at(message.name, message.detail)

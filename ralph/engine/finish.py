@@ -11,7 +11,7 @@ from ralph import report
 from ralph.config import Config
 from ralph.core.pick import blocked_by
 from ralph.domain import Status, Task
-from ralph.engine import baseline, blocked
+from ralph.engine import baseline, blocked, totals
 from ralph.engine.faults import point
 from ralph.engine.night import Night
 from ralph.engine.publish import Publisher
@@ -40,6 +40,8 @@ async def finish(night: Night, resumable: bool = False, say: Callable[[str], Non
         await night.forecast.finish()
     say("reporting")
     night.sync_tasks()
+    if sums := await asyncio.to_thread(totals.of, night):
+        night.record("totals", sums)
     counts = night.outcome_counts()
     code = NEEDS_PERSON if _needs_person(night, counts) else DONE
     reason = night.stopping or night.draining or _paused(night, counts) or "nothing is left to do"

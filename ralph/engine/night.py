@@ -39,6 +39,7 @@ VERDICTS = 50
 if TYPE_CHECKING:
     from ralph.engine.environment import Alike
     from ralph.engine.forecast import Forecast
+    from ralph.engine.gate_strength import Prober
     from ralph.engine.publish import Publisher
     from ralph.engine.train.remote import Conductor
 
@@ -119,6 +120,7 @@ class Night:
     """Reviewers that are free; ``reviews.slots`` makes it."""
     train: Conductor | None = None
     forecast: Forecast | None = None
+    prober: Prober | None = None
 
     def record(
         self, kind: str, data: Mapping[str, Any], *, loop: str = "", task: str = "", iteration: str = ""
@@ -135,7 +137,8 @@ class Night:
 
     def running(self) -> list[Link]:
         """The lines to all workers that are at work."""
-        links = [loop.link for loop in self.loops.values()] + [self.train.link if self.train else None]
+        others = [one for one in (self.train, self.prober) if one]
+        links = [one.link for one in (*self.loops.values(), *others)]
         return [link for link in links if link]
 
     async def wake(self) -> None:

@@ -109,6 +109,7 @@ def _spec(
         port_base=FIRST_PORT + loop.number * PORTS_PER_LOOP,
         shared_files=_shared(night, loop, task),
         sandbox=night.sandbox.name,
+        weak_files=tuple(sorted(night.prober.weak)) if night.prober else (),
     )
 
 

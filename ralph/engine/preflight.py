@@ -171,9 +171,11 @@ class Question:
     key: str
 
 
-def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tasks: Sequence[Task]) -> Question:
-    """The pseudo iteration in which the preflight runs."""
-    own_directory(where.root / NAME / "loop")
+def spec_for(
+    where: Layout, config: Config, night: str, base: str, box: str, tasks: Sequence[Task], name: str = NAME
+) -> Question:
+    """The pseudo iteration in which the preflight runs, or another question ``name`` about the base."""
+    own_directory(where.root / name / "loop")
     own_directory(where.nights)
     frozen = where.frozen(night)
     if not frozen.exists():
@@ -185,13 +187,13 @@ def spec_for(where: Layout, config: Config, night: str, base: str, box: str, tas
         digest.update(repr((task.id, task.checks, task.files)).encode())
     spec = IterationSpec(
         night=night,
-        iteration=f"{night}.{NAME}",
-        loop=NAME,
-        task=Task(NAME, NAME),
+        iteration=f"{night}.{name}",
+        loop=name,
+        task=Task(name, name),
         attempt=0,
         tag=secrets.token_hex(16),
-        run_dir=str(where.run(f"{night}.{NAME}")),
-        loop_dir=str(where.root / NAME / "loop"),
+        run_dir=str(where.run(f"{night}.{name}")),
+        loop_dir=str(where.root / name / "loop"),
         mirror=str(where.mirror),
         checkout=str(where.repo),
         head=base,
@@ -226,7 +228,7 @@ def here(where: Layout, config: Config, base: str, box: str, tasks: Sequence[Tas
 
 def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wakes: Sequence[Wake]) -> Preflight:
     """Execute everything on the base: gates, checks, then the probe with a planted fault."""
-    bench = _bench(spec, shim, wakes)
+    bench = bench_for(spec, shim, wakes)
     workspace = bench.workspace
     tree = workspace.tree_of(spec.head)
     kept = bench.keeper.folders(tree)
@@ -246,7 +248,7 @@ def examine(spec: IterationSpec, key: str, tasks: Sequence[Task], shim: Shim, wa
 
 def measure(spec: IterationSpec, shim: Shim, wakes: Sequence[Wake]) -> tuple[GateResult, ...]:
     """Run the gates with tests once on the base, for their sake only."""
-    bench = _bench(spec, shim, wakes)
+    bench = bench_for(spec, shim, wakes)
     tests = [gate for gate in bench.config.gates if gate.kind == "tests"]
     bench = replace(bench, config=bench.config.model_copy(update={"gates": tests}))
     tree = bench.workspace.tree_of(spec.head)
@@ -254,7 +256,7 @@ def measure(spec: IterationSpec, shim: Shim, wakes: Sequence[Wake]) -> tuple[Gat
     return run_gates(bench, spec.task, tree, paths, bench.keeper.folders(tree), purpose="idle")
 
 
-def _bench(spec: IterationSpec, shim: Shim, wakes: Sequence[Wake]) -> Bench:
+def bench_for(spec: IterationSpec, shim: Shim, wakes: Sequence[Wake]) -> Bench:
     """The base checked out, and everything that is needed to judge it."""
     from ralph.config import load
 

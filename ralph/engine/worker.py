@@ -37,6 +37,7 @@ from ralph.engine.messages import (
     Known,
     Measure,
     Measured,
+    Probe,
     Ready,
     RunTrain,
     Snapshot,

@@ -22,6 +22,7 @@ from ralph.report.model import (
     WaitLine,
 )
 from ralph.report.needs import needs
+from ralph.report.sums import gate_strength, last_sums
 from ralph.report.tasks import changed_paths, histories, task_line
 from ralph.report.train import last_forecast, last_train
 
@@ -74,6 +75,8 @@ def from_events(source: Iterable[Event]) -> NightReport:
         proposals=proposals(events),
         train=train,
         forecast=last_forecast(events),
+        sums=last_sums(events),
+        gate_strength=gate_strength(events),
     )
 
 

@@ -265,6 +265,45 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotLine:
+    """A place that a person should look at first, and why."""
+
+    path: str
+    line: int
+    why: str
+    tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SumLine:
+    """What all branches together did to the code base. Lines and complexity are differences."""
+
+    files: int
+    lines_added: int
+    lines_removed: int
+    test_lines: int
+    complexity: int
+    duplicates: int
+    dependencies: tuple[str, ...]
+    interface_added: int
+    interface_changed: tuple[str, ...]
+    infrastructure: tuple[str, ...]
+    security: tuple[str, ...]
+    spots: tuple[SpotLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WeakLine:
+    """How many of the faults planted in a file before the night the gates caught."""
+
+    path: str
+    caught: int
+    planted: int
+    raised: bool = False
+    """Few enough that changes there have to show more."""
+
+
+@dataclass(frozen=True, slots=True)
 class NightReport:
     night: str
     started: str
@@ -297,6 +336,8 @@ class NightReport:
     """Tasks that reviewers would add."""
     train: TrainLine | None = None
     forecast: tuple[ClashLine, ...] = ()
+    sums: SumLine | None = None
+    gate_strength: tuple[WeakLine, ...] = ()
 
     def of(self, *outcomes: str) -> list[TaskLine]:
         """Tasks with one of these outcomes, in the order in which they first ran."""

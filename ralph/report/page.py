@@ -13,6 +13,7 @@ from typing import Protocol
 from ralph.core.inert import line
 from ralph.domain import Grade, Verdict
 from ralph.report.model import BranchLine, GateLine, LimitLine, NightReport, Spend, TaskLine
+from ralph.report.sums import strength_words, sum_words
 from ralph.report.train import removal_words, sentences
 
 MOST_WORDS = 1200
@@ -67,6 +68,7 @@ class _Writer:
             ("Failed", self._failed()),
             ("Stopped", self._stopped()),
             ("Proposed by reviewers", self._proposed()),
+            ("Look at first", self._look()),
             ("Money and tokens", self._money()),
             ("Not verified", self._not_verified()),
         ]
@@ -122,6 +124,17 @@ class _Writer:
         for one in self.report.proposals[: self.detail.items]:
             yield f"- {self.ink.words(short(one.title, self.detail.reason))} (beside {self.name(one.task)})"
         yield from self.cut(self.report.proposals)
+
+    def _look(self) -> Iterator[str]:
+        sums = self.report.sums
+        if sums and sums.files:
+            yield f"- {sum_words(sums)}"
+            for spot in sums.spots[: self.detail.items]:
+                place = f"{spot.path}:{spot.line}" if spot.line else spot.path
+                whose = f" ({', '.join(self.name(task) for task in spot.tasks[:3])})" if spot.tasks else ""
+                yield f"- {self.name(place)}: {self.reason(spot.why)}{whose}"
+        if said := strength_words(self.report.gate_strength, self.name):
+            yield f"- {said}"
 
     def _landed(self) -> Iterator[str]:
         yield from self._together()

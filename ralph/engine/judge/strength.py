@@ -184,11 +184,16 @@ def _shown(subjects: Sequence[Subject], courses: Sequence[Course], others: Told,
 
 
 def _ruled(bench: Bench, tree: str, shown: Strength, story: Story) -> GateResult:
-    """With ``strength = "retry"`` the first tree of a task in which a fault goes unnoticed is refused, no other."""
+    """With ``strength = "retry"`` the first tree of a task in which a fault goes unnoticed is refused, no other.
+
+    Where the gates were found weak before the night, a change counts as if that were set.
+    """
     spec = bench.place.spec
+    weak = {mutant.path for mutant in shown.mutants} & set(spec.weak_files)
+    mode = "retry" if weak else bench.config.verify.strength
     mark = shared(bench) / f"refused-{spec.night}-{spec.task.id}"
     spent = mark.exists() and mark.read_text() != tree
-    result = verdict.rule(shown, bench.config.verify.strength, story.runs, story.notes, spent)
+    result = verdict.rule(shown, mode, story.runs, story.notes, spent)
     if result.blocks:
         mark.write_text(tree)
     return replace(result, reason=bench.redactor.text(result.reason), excerpt=bench.redactor.text(result.excerpt))
