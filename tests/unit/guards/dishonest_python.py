@@ -584,4 +584,50 @@ CASES = [
     many("rewritten snapshot", {"tests/__snapshots__/test_a.ambr": ("a\nb\n", "a\nc\n")}, "snapshot"),
     many("deleted golden file", {"tests/golden/out.txt": ("a\n", None)}, "snapshot"),
     many("rewritten expected data", {"tests/data/expected/out.json": ('{"a": 1}', '{"a": 2}')}, "snapshot"),
+    tests(
+        "wrapped by a decorator that swallows",
+        ADD,
+        ADD.replace(
+            "def test_add",
+            "def calm(f):\n        def run():\n            try:\n                f()\n            except AssertionError:\n                pass\n        return run\n\n    @calm\n    def test_add",
+        ),
+        WEAKEN,
+    ),
+    tests("a plugin of its own", ADD, "    pytest_plugins = ['tests.quiet']\n" + ADD, PATCHED),
+    tests(
+        "the product's name is bound to a lambda",
+        ADD,
+        "\n    from calc import sub\n\n    add = lambda a, b: 3\n\n    def test_add():\n        assert add(1, 2) == 3\n",
+        WEAKEN,
+    ),
+    tests(
+        "raises before the product is reached",
+        RAISES,
+        RAISES.replace("div(1, 0)", "raise ZeroDivisionError('zero')"),
+        WEAKEN,
+    ),
+    tests(
+        "yield in a test",
+        "def test_a():\n    assert f() == 1\n",
+        "def test_a():\n    yield\n    assert f() == 1\n",
+        SKIP,
+    ),
+    tests(
+        "new test compares a call with itself",
+        ADD,
+        ADD + "\n    def test_new():\n        assert add(2, 2) == add(2, 2)\n",
+        WEAKEN,
+    ),
+    tests(
+        "new test is always in its own list",
+        ADD,
+        ADD + "\n    def test_new():\n        x = add(2, 2)\n        assert x in [x, 5]\n",
+        WEAKEN,
+    ),
+    tests(
+        "new test says or not",
+        ADD,
+        ADD + "\n    def test_new():\n        x = add(2, 2)\n        assert x == 4 or x != 4\n",
+        WEAKEN,
+    ),
 ]

@@ -173,7 +173,7 @@ def _changed(both: Both, key: Key, heir: Key) -> Iterator[Finding]:
     for skip in skips.of(test, both.new.worlds[path]):
         if skip.name not in before:
             yield Finding(found.SKIP, path, f"test {name} is kept from running: {skip.text}", skip.line)
-    for line, message in settings.weaker(was, test):
+    for line, message in (*settings.weaker(was, test), *settings.wrapped(was, test, both.new.worlds[path])):
         yield Finding(found.WEAKEN, path, f"test {name}: {message}", line)
     expand = both.old.expands(key) and both.new.expands(heir)
     old, new = both.old.claims(key, expand), both.new.claims(heir, expand)

@@ -25,7 +25,7 @@ _STACK = ("inspect.stack", "sys._getframe", "inspect.currentframe", "traceback.e
 
 _WORTH_PARSING = re.compile(
     r"exit|abort|settrace|setprofile|sys\.modules|__(?:eq|ne|contains|bool|instancecheck)__|builtins|pytest|unittest"
-    r"|PYTEST|_called_from_test|argv|_getframe|\bstack\b|currentframe|os\.kill|approx|raises|AssertionError"
+    r"|PYTEST|_called_from_test|argv|_getframe|\bstack\b|currentframe|os\.kill|approx|raises|AssertionError|\b(?:isinstance|len|all|any)\s*="
 )
 
 
@@ -80,6 +80,8 @@ def _replaced(tree: ast.Module, test: bool) -> Iterator[Hold]:
             if isinstance(one, ast.Assign):
                 names = [target.id for target in one.targets if isinstance(target, ast.Name)]
             for name in names:
+                if name == "pytest_plugins":
+                    yield _hold(one, "a plugin is loaded into the runner")
                 if name in _OWN_NAMES:
                     yield _hold(one, f"{name} is defined anew")
 

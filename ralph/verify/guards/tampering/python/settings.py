@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ralph.verify.guards.tampering.python import values
 from ralph.verify.guards.tampering.python.module import Test
+from ralph.verify.guards.tampering.python.resolve import World
 
 _LESS_IS_WEAKER = {"max_examples", "stateful_step_count", "rounds", "count"}
 _MORE_IS_WEAKER = {"timeout", "deadline", "reruns", "max_runs"}
@@ -32,6 +33,15 @@ def weaker(old: Test, new: Test) -> Iterator[tuple[int, str]]:
             yield now[name][1], f"the strategy of {name} changed: {text[0]} became {now[name][0]}"
     if given and not now:
         yield new.node.lineno, "it no longer runs on generated examples"
+
+
+def wrapped(old: Test, new: Test, world: World) -> Iterator[tuple[int, str]]:
+    """Decorators of the test code itself that the test had not: they can swallow what it raises."""
+    before = {ast.unparse(mark) for mark in old.marks}
+    for mark in new.marks:
+        target = mark.func if isinstance(mark, ast.Call) else mark
+        if ast.unparse(mark) not in before and isinstance(target, ast.Name) and world.helper(target.id) is not None:
+            yield mark.lineno, f"it is now wrapped by {target.id}"
 
 
 def _numbers(test: Test) -> dict[str, tuple[float, int]]:

@@ -88,7 +88,7 @@ def _origins(was: Module, now: Module) -> Iterator[Finding]:
         moved = now.imports.get(local)
         if moved is not None and moved[0] != source and _stands_in(moved[0]):
             yield Finding(found.WEAKEN, now.path, f"{local} came from {source} and now comes from {moved[0]}")
-        elif moved is None and (local in now.classes or local in now.functions):
+        elif moved is None and local in {*now.classes, *now.functions, *now.constants}:
             yield Finding(found.WEAKEN, now.path, f"{local} came from {source} and is now defined in the test file")
 
 
