@@ -28,7 +28,7 @@ class Told:
 
     @property
     def name(self) -> str:
-        return f"{self.event.iteration} {self.result.name}"
+        return f"{self.event.iteration or 'the base'} {self.result.name}"
 
     def executions(self) -> Iterator[tuple[str, Execution]]:
         """Everything that was executed for it, each with its place in words."""
@@ -54,6 +54,7 @@ class Book:
         self.intends = {event.iteration: event for event in self.by_kind["intends"]}
         self.unreadable: list[tuple[Event, str]] = []
         self.told = [told for event in self.by_kind["gate"] if (told := self._told(event))]
+        self.on_the_base = [told for event in self.by_kind["preflight"] for told in self._examined(event)]
         self.cleaned = {name for event in ledger.events(kinds=("cleaned",)) for name in event.data.get("runs", ())}
 
     def of(self, iteration: str) -> list[Told]:
@@ -88,6 +89,15 @@ class Book:
             if event.seq < told.event.seq and event.data.get("tree") == tree:
                 gates = adapter(tuple[GateResult, ...]).validate_python(event.data["gates"])
                 yield from (gate for gate in gates if gate.name == name)
+
+    def _examined(self, event: Event) -> list[Told]:
+        """The gates on the night's base."""
+        try:
+            gates = adapter(tuple[GateResult, ...]).validate_python(event.data.get("gates", ()))
+        except ValidationError as error:
+            self.unreadable.append((event, str(error.errors()[0]["msg"])))
+            return []
+        return [Told(event, gate) for gate in gates]
 
     def _told(self, event: Event) -> Told | None:
         try:

@@ -52,8 +52,11 @@ def run_directories(where: Layout, book: Book, found: Findings) -> None:
     runs = where.root / "runs"
     own = re.compile(rf"{re.escape(book.night)}\.(.+)\.(\d+)$")
     known, trains = _named(book), _trains(book, "train_began", "train")
+    loops = {began.loop for began in book.began.values()} | {name.split(".")[-2] for name in trains}
+    loops |= {name for start in book.by_kind["night_started"] for name in start.data.get("loops", ())}
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
-        if not own.match(folder.name):
+        match = own.match(folder.name)
+        if not match or match.group(1) not in loops:
             continue
         if folder.name not in book.began and folder.name not in trains:
             found.wrong("attempt", folder.name, "its run directory is there, but it is not on record")

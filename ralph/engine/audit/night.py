@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ralph.config import Config, load
+from ralph.domain import Execution
 from ralph.engine import frozen
 from ralph.engine.audit import commits, complete, guards, proofs, rejudge, stored
 from ralph.engine.audit.book import Book, Told
 from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.stored import Files
+from ralph.engine.messages import adapter
 from ralph.errors import LedgerError, RalphError
 from ralph.host.paths import Layout
 from ralph.memory import ledger_export
@@ -29,7 +31,9 @@ def verify_night(where: Layout, ledger: Ledger, night: str, *, running: bool = F
     complete.iterations(book, running, found)
     complete.attempts(ledger, book, found)
     complete.run_directories(where, book, found)
-    _Verdicts(where, book, found).check(book.told)
+    verdicts = _Verdicts(where, book, found)
+    verdicts.check([*book.on_the_base, *book.told])
+    verdicts.check_rates()
     for event in book.by_kind["committed"]:
         commits.check(where, book, event, found)
     starts = book.by_kind["night_started"]
@@ -116,6 +120,12 @@ class _Verdicts:
         for iteration in dict.fromkeys(one.event.iteration for one in told):
             if config := self._config(self.book.began[iteration].seq) if iteration in self.book.began else None:
                 guards.check(self.where, self.book, iteration, config, self.found)
+
+    def check_rates(self) -> None:
+        """What was executed on the base while loops were idle."""
+        for event in self.book.by_kind["flake_rate"]:
+            ran = adapter(Execution).validate_python(event.data["execution"])
+            stored.check_one(f"{event.iteration} {event.data['gate']}", ran, self.files, self.found)
 
     def _config(self, seq: int) -> Config | None:
         rows = [*self.book.by_kind["night_started"], *self.book.by_kind["configured"]]

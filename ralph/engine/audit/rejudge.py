@@ -55,10 +55,10 @@ def check(told: Told, book: Book, config: Config, files: Files, scripts: Mapping
 def planned_of(config: Config, told: Told, book: Book, scripts: Mapping[str, str]) -> PlannedGate | None:
     """The gate or the task's check behind a verdict, as the night's configuration has it."""
     began = book.began.get(told.event.iteration)
-    tasks = [began] if began else list(book.began.values())  # the train runs the checks of several tasks
+    rows = [began] if began else list(book.began.values())  # the train runs the checks of several tasks
     argv = told.result.execution.argv if told.result.execution else ()
-    for one in tasks:
-        task = Task(one.task or "task", "", checks=tuple(one.data.get("checks", ())))
+    for checks in [tuple(row.data.get("checks", ())) for row in rows] or [()]:
+        task = Task("task", "", checks=checks)
         own = [gate for gate in rules.plan(config, task, [], scripts) if gate.name == told.result.name]
         if own and (began or said(own[0]) == argv):
             return own[0]

@@ -83,15 +83,20 @@ class Files:
 def check(told: Told, files: Files, found: Findings) -> None:
     """Compare the digests of everything that was executed for a verdict."""
     for where, ran in told.executions():
-        if not ran.log:
-            continue
-        found.checked["executions"] += 1
-        state = files.of(ran)
-        for kind, path, kept in (("log", ran.log, state.log), ("report", ran.report, state.report)):
-            if said := _WRONG.get(kept):
-                found.wrong(kind, where, f"{ran.run}/{path} {said}")
-        if Kept.REMOVED in (state.log, state.report):
-            found.remark(f"{ran.run}: logs and reports were removed past their keeping time; only the digests are left")
+        check_one(where, ran, files, found)
+
+
+def check_one(where: str, ran: Execution, files: Files, found: Findings) -> None:
+    """Compare the digests of one execution's log and report; ``where`` names it."""
+    if not ran.log:
+        return
+    found.checked["executions"] += 1
+    state = files.of(ran)
+    for kind, path, kept in (("log", ran.log, state.log), ("report", ran.report, state.report)):
+        if said := _WRONG.get(kept):
+            found.wrong(kind, where, f"{ran.run}/{path} {said}")
+    if Kept.REMOVED in (state.log, state.report):
+        found.remark(f"{ran.run}: logs and reports were removed past their keeping time; only the digests are left")
 
 
 _WRONG = {
