@@ -36,8 +36,9 @@ Examples:
 @click.argument("what", required=False)
 @_JSON
 @click.option("--log", "log", metavar="GATE", help="Print the log of the last run of GATE.")
+@click.option("--flaky", is_flag=True, help="List the tests in quarantine.")
 @click.option("--fetch", is_flag=True, help="Copy what an iteration left into a branch here, to look at it.")
-def evidence(what: str | None, as_json: bool, log: str | None, fetch: bool) -> None:
+def evidence(what: str | None, as_json: bool, log: str | None, flaky: bool, fetch: bool) -> None:
     """Show what was executed to support a task, an iteration or a commit, and what is left of it.
 
     Grades: verified (executed on exactly that tree), observed (weaker: no results for each test, or only digests
@@ -46,6 +47,9 @@ def evidence(what: str | None, as_json: bool, log: str | None, fetch: bool) -> N
     from ralph.engine.audit.claims import Claims
 
     with opened() as (where, ledger):
+        if flaky:
+            _print_flaky(where, as_json)
+            return
         if fetch:
             click.echo(_fetched(where, ledger, what))
             return
@@ -54,11 +58,29 @@ def evidence(what: str | None, as_json: bool, log: str | None, fetch: bool) -> N
     if log:
         _print_log(found, log)
     elif as_json:
-        _print_json(found)
+        _emit_json(found)
     elif what and found:
         click.echo("\n\n".join("\n".join(_story(claim)) for claim in found))
     else:
         _print_table(found)
+
+
+def _print_flaky(where: Layout, as_json: bool) -> None:
+    """Expired ones are listed too, as long as they are on the list."""
+    from ralph.cli.output import emit_json, table
+    from ralph.memory import quarantine
+
+    entries = quarantine.read(where.quarantine)
+    if as_json:
+        emit_json([entry.model_dump(mode="json") for entry in entries])
+    elif not entries:
+        click.echo("No test is in quarantine.")
+    else:
+        rows = [
+            [one.gate, one.test, f"{one.failed} of {one.runs}", one.owner, f"{one.since}", f"{one.expires}"]
+            for one in entries
+        ]
+        click.echo(table(["gate", "test", "failed", "owner", "since", "gates again"], rows, limit=100))
 
 
 def _print_table(found: list[Claim]) -> None:
@@ -73,7 +95,7 @@ def _print_table(found: list[Claim]) -> None:
     click.echo(table(columns, shown, limit=100))
 
 
-def _print_json(found: list[Claim]) -> None:
+def _emit_json(found: list[Claim]) -> None:
     from ralph.cli.output import emit_json
 
     emit_json([{**_row(claim), **_detail(claim)} for claim in found])

@@ -65,6 +65,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     out += [f"Paused role {role}: {reason}" for role, reason in found["paused_roles"].items()]
     if found.get("train"):
         out.append(f"Train: {found['train']}")
+    for gate, tests in found.get("quarantined", {}).items():
+        out.append(f"Flaky, not gating in {gate}: {', '.join(tests[:3])}" + (", ..." if len(tests) > 3 else ""))
     for one in found.get("forecast", []):
         paths = ", ".join(one["paths"][:3]) + (", ..." if len(one["paths"]) > 3 else "")
         out.append(f"Conflict ahead: {' and '.join(one['branches'])} in {paths}")

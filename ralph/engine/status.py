@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from ralph import agents
-from ralph.engine import blocked
+from ralph.engine import blocked, flakes
 from ralph.engine.loop_state import LoopState
 from ralph.engine.night import Night
 
@@ -45,6 +45,7 @@ def night_status(night: Night) -> dict[str, Any]:
             "seconds": limits.night_minutes * 60,
         },
         "paused_roles": night.paused_roles,
+        "quarantined": {gate: sorted(tests) for gate, tests in flakes.in_force(night).items()},
         "forecast": night.forecast.shown() if night.forecast else [],
         "train": night.train.step if night.train else "",
         "problem": night.problem,

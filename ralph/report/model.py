@@ -237,9 +237,9 @@ class Need:
     command: str
     """To type as it stands; empty where there is none."""
     code: str
-    """objection, halted, paused, quarantined, parked, delivery_failed, train or needs_human."""
+    """objection, halted, paused, quarantined, parked, delivery_failed, train, flaky or needs_human."""
     subject: str = ""
-    """Account, scope, branch or task id."""
+    """Account, scope, branch, task or test id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def needs(
         *_paused(events),
         *_branches(events, deliveries),
         *_train(train),
+        *_flaky(events),
         *_tasks(tasks),
     )
 
@@ -64,6 +65,22 @@ def _open(events: Sequence[Event], kind: str, key: str) -> dict[str, str]:
         elif event.kind == "resumed":
             found.pop(read.text(event.data, "account") or read.text(event.data, "scope"), None)
     return found
+
+
+def _flaky(events: Sequence[Event]) -> list[Need]:
+    """Tests that were put in quarantine tonight."""
+    return [
+        Need(
+            f"Flaky test {read.text(event.data, 'test')}",
+            f"failed {read.integer(event.data, 'failed')} of {read.integer(event.data, 'runs')} times on the base; does"
+            f" not gate until {read.text(event.data, 'expires')}; owner: {read.text(event.data, 'owner')}",
+            "ralph evidence --flaky",
+            "flaky",
+            read.text(event.data, "test"),
+        )
+        for event in events
+        if event.kind == "quarantined"
+    ]
 
 
 def _branches(events: Sequence[Event], deliveries: Sequence[DeliveryLine]) -> list[Need]:

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from loops import commit_all
 from nights import begin, commit, night_on
 
+from ralph.cli.main import cli
 from ralph.domain import Change, Comparison, Execution, GateResult, IterationResult, Outcome, Run, TestFailure, Verdict
 from ralph.engine import baseline, environment, flakes, idle
 from ralph.engine.executor import ForkedExecutor
 from ralph.engine.night import Night
 from ralph.engine.preflight import Preflight
 from ralph.engine.settle import Ended, settle
+from ralph.engine.status import night_status
 from ralph.memory import quarantine
+from ralph.report.needs import needs
 
 CHANCE = """import pathlib
 COUNT = pathlib.Path({count!r})
@@ -238,3 +242,18 @@ def test_expired_quarantine_gates_again(git_repo: Path) -> None:
         )
         quarantine.add(night.layout.quarantine, [entry], day)
         assert flakes.in_force(night) == {}
+
+
+def test_a_person_sees_the_list(git_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(git_repo)
+    with night_on(git_repo, {"id": "a"}) as night:
+        (loop,) = night.loops.values()
+        night.record("night_started", {})
+        assert "No test is in quarantine" in CliRunner().invoke(cli, ["evidence", "--flaky"]).output
+        asyncio.run(_in_loop(lambda: flakes.consider(night, loop, begin(night, loop, "a"), flaky_result(night))))
+        shown = CliRunner().invoke(cli, ["evidence", "--flaky"]).output
+        assert "test_it.py::a" in shown and "1 of 3" in shown and "Ada Tester" in shown
+        assert night_status(night)["quarantined"] == {"tests": ["test_it.py::a"]}
+        events = list(night.ledger.events(kinds=("quarantined",)))
+        (need,) = needs(events, (), ())
+        assert need.what == "Flaky test test_it.py::a" and "1 of 3 times on the base" in need.why
