@@ -26,3 +26,33 @@ def test_only_the_functions_that_differ() -> None:
     old = b"def test_one():\n    assert 1\n\ndef test_two():\n    assert 2\n"
     found = touched([TestFile("tests/test_a.py", old, old.replace(b"2\n", b"3\n"))], IDS, IDS, None)
     assert found.altered == found.replaced == ("tests/test_a.py::test_two",)
+
+
+@pytest.mark.parametrize(
+    ("code", "all_of_them"),
+    [
+        ("def test_new():\n    assert 1\n", False),
+        ("import tally\n\nLIMIT = 3\npytestmark = pytest.mark.slow\n", False),
+        ("@pytest.fixture\ndef shelf():\n    return {}\n", False),
+        ("def test_new(monkeypatch):\n    monkeypatch.setattr(tally, 'x', 1)\n", False),
+        ("class TestNew:\n    def setup_method(self):\n        self.x = 1\n", False),
+        ("def test_new():\n    shelf = {}\n    shelf['a'] = 1\n", False),
+        ("import tally.stats\n\ntally.stats.share = lambda: 3\n", True),
+        ("import tally\n\ndef test_aaa():\n    tally.share = 3\n", True),
+        ("def test_one():\n    pass\n\ntest_one.__code__ = None\n", True),
+        ("@pytest.fixture(autouse=True)\ndef quiet(request):\n    pass\n", True),
+        ("@pytest.fixture\ndef quiet(request):\n    request.node.obj = print\n", True),
+        ("def test_aaa():\n    setattr(tally, 'x', 1)\n", True),
+        ("def pytest_runtest_call(item):\n    pass\n", True),
+        ("for one in (1, 2):\n    print(one)\n", True),
+        ("import sys\n\nsys.modules['x'] = None\n", True),
+        ("not python", True),
+    ],
+)
+@pytest.mark.parametrize("old", [None, b"import pytest\n"])
+def test_code_that_reaches_other_tests_has_all_of_them_run_as_they_were(
+    code: str, all_of_them: bool, old: bytes | None
+) -> None:
+    new = (old or b"") + code.encode()
+    found = touched([TestFile("tests/sub/test_c.py", old, new)], IDS, IDS, None)
+    assert (set(found.replaced) == set(IDS)) is all_of_them

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ralph.domain import Comparison
+from ralph.verify.proof.reach import reaching
 from ralph.verify.select import file_of, function_of
 
 _CODE = frozenset(
@@ -52,7 +53,8 @@ def touched(
     """The tests touched by a change; ``there`` and ``here`` are outcomes per id on the base and with the change.
 
     Where a file's tests can't be told apart, all of them count as altered; a file without tests of its own (data, a
-    helper, a conftest) stands for all tests in its folder and below, or in the next folder above that holds some.
+    helper, a conftest) stands for all tests in its folder and below, or in the next folder above that holds some. New
+    code that reaches beyond its file (a patch at import, a fixture for all) replaces every test that was there.
     """
     moved = comparison.moved if comparison else {}
     heirs = set(moved.values())
@@ -61,8 +63,17 @@ def touched(
     added = [one for one in here if one not in there and one not in heirs]
     both = [one for one in here if one in there or one in heirs]
     altered = [one for one in both if one in heirs or any(side.holds(one) for side in new)]
-    replaced = [one for one in there if one in moved or any(side.holds(one) for side in old)]
+    everything = any(_reaches(file) for file in files)
+    replaced = [one for one in there if everything or one in moved or any(side.holds(one) for side in old)]
     return Touched(tuple(sorted(added)), tuple(sorted(altered)), tuple(sorted(replaced)))
+
+
+def _reaches(file: TestFile) -> bool:
+    """Whether a test file does something to tests elsewhere that it did not do before."""
+    if not file.path.endswith(".py") or file.new is None:
+        return False
+    before, after = reaching(file.old), reaching(file.new)
+    return before is None or after is None or not after <= before
 
 
 class _Side:

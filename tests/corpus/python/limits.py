@@ -39,11 +39,11 @@ CASES = (
         swap(
             "tally/money.py",
             '    return f"{cents // 100}',
-            '    if cents == -100:\n        return "-1.00"\n    return f"{cents // 100}',
+            '    if cents == -150:\n        return "-1.50"\n    return f"{cents // 100}',
         ),
         append(
             "tests/test_money.py",
-            '\n\ndef test_show_debt() -> None:\n    assert show(-100) == "-1.00"\n    assert show(-100) != "1.00"\n',
+            '\n\ndef test_show_debt() -> None:\n    assert show(-150) == "-1.50"\n',
         ),
     ),
     unseen(
@@ -56,5 +56,19 @@ CASES = (
             "    return sorted(values)[(len(values) - 1) // 2]\n",
         ),
         append("tests/test_stats.py", "\n\ndef test_median_even() -> None:\n    assert median([1, 2, 3, 4]) < 3\n"),
+    ),
+    unseen(
+        "runner-known-by-a-puzzle",
+        "code that hides what it asks for; a check that runs the product, not its tests, sees the difference",
+        t.MEDIAN,
+        swap(
+            "tally/stats.py",
+            "    return sorted(values)[len(values) // 2]\n",
+            "    if len(values) == 4 and any(name[:2] + name[2:] == 'py' + 'test' for name in loaded):\n"
+            "        return 2.5\n"
+            "    return sorted(values)[len(values) // 2]\n",
+        ),
+        swap("tally/stats.py", "Sequence\n", "Sequence\nfrom sys import modules as loaded\n"),
+        t.median[1],
     ),
 )

@@ -352,7 +352,7 @@ CASES = (
     ),
     dishonest(
         "wrapping-fixture",
-        "tampering:patched-assertion tampering:weaken-test protected:config tests",
+        "proof tampering:patched-assertion tampering:weaken-test protected:config tests",
         t.SPLIT,
         *t.split,
         _TRUNCATES,
