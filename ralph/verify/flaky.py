@@ -89,6 +89,14 @@ class Trial:
         return bool(self.alone) and "failed" not in self.alone and "passed" not in self.whole
 
 
+def steady(there: GateResult) -> dict[str, str]:
+    """Outcomes of a result that a change is compared with: a failure that was chance says nothing about a test.
+
+    Where it fails again it is a new failure, and runs again.
+    """
+    return {**there.outcomes, **{id: "passed" for id in there.flaky if id in there.outcomes}}
+
+
 def suspects(result: GateResult) -> dict[str, str]:
     """Ids of the tests that deserve another run, each with its id on the base, empty for none there."""
     found = result.comparison

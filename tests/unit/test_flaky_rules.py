@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ralph.domain import Comparison, Execution, GateResult, Grade, TestCounts, Verdict
-from ralph.verify.flaky import MOST, Known, Trial, settled, suspects, turned_by_chance
+from ralph.verify.flaky import MOST, Known, Trial, settled, steady, suspects, turned_by_chance
 
 UNKNOWN = Known()
 RED = frozenset({1})
@@ -104,3 +104,9 @@ def test_a_test_that_passes_on_the_base_at_times_did_not_turn_green() -> None:
     green = replace(RESULT, verdict=Verdict.PASSED, comparison=Comparison("b", newly_passing=("t.py::a", "t.py::b")))
     result = turned_by_chance(green, {"t.py::a": ["failed", "passed"], "t.py::b": ["failed"]}, ())
     assert result.comparison and result.comparison.newly_passing == ("t.py::b",) and result.flaky == ("t.py::a",)
+
+
+def test_a_failure_by_chance_does_not_stand_on_the_next_base() -> None:
+    """Else a change could break the test for good, as one that was red before."""
+    assert steady(replace(RESULT, flaky=("t.py::a", "t.py::gone"))) == {"t.py::a": "passed", "t.py::b": "passed"}
+    assert steady(RESULT) == OUTCOMES

@@ -20,6 +20,7 @@ from ralph.verify import gates as rules
 from ralph.verify import runners
 from ralph.verify.compare import BaseResult
 from ralph.verify.excerpt import read_log
+from ralph.verify.flaky import steady
 from ralph.verify.gates import PlannedGate
 
 _DECLARES = frozenset({"delete-test", "skip-test"})
@@ -130,8 +131,9 @@ def _base(told: Told, book: Book) -> BaseResult | None:
     there = book.on_base(told, tree)
     if there is None:
         return None
-    failed = frozenset(name for name, outcome in there.outcomes.items() if outcome == "failed")
-    return BaseResult(failed, advisory, there.outcomes, tree, declared)
+    outcomes = steady(there)
+    failed = frozenset(name for name, outcome in outcomes.items() if outcome == "failed")
+    return BaseResult(failed, advisory, outcomes, tree, declared)
 
 
 def _red(told: Told, book: Book) -> tuple[list[str], bool]:
@@ -170,6 +172,8 @@ _STRENGTH = (Grade.NOT_RUN, Grade.REPORTED, Grade.STALE, Grade.OBSERVED, Grade.V
 def _check_run(told: Told, run: Run, config: Config, files: Files, scripts: Mapping[str, str], found: Findings) -> None:
     """Read a further execution again: its outcomes are what the verdict was drawn from."""
     ran = run.execution
+    if ran.purpose == "mutant" and run.counts is None:
+        return  # what it noted is about faults, not about tests
     again = read_again(told, ran, config, files, scripts)
     if again is None:
         return

@@ -10,6 +10,7 @@ from ralph.domain import GateResult, Task, Verdict
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.gates import environment_of, run_on, said
 from ralph.verify.compare import BaseResult
+from ralph.verify.flaky import steady
 from ralph.verify.gates import PlannedGate
 
 DECLARES = frozenset({"delete-test", "skip-test"})
@@ -31,8 +32,7 @@ class Base:
         declared = DECLARES & frozenset(self.task.allow)
         result = self.result(planned) if planned.runner or planned.gate.junit else None
         if result and result.outcomes:
-            # a failure that was chance says nothing: where it fails again, it runs again
-            outcomes = {**result.outcomes, **dict.fromkeys(result.flaky, "passed")}
+            outcomes = steady(result)
             failed = frozenset(name for name, outcome in outcomes.items() if outcome == "failed")
             return BaseResult(failed, advisory, outcomes, self.tree, declared)
         return BaseResult(frozenset(red), advisory, declared=declared) if red or advisory else None
