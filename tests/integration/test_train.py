@@ -69,7 +69,7 @@ def plan(night: Night, minutes: float = 5) -> Plan:
     frozen = night.layout.frozen(night.id)
     frozen.write_text(freeze(night.config))
     base = night.mirror.resolve("main")
-    some = candidates(night.layout, night.board, night.rows, base)
+    some = candidates(night.layout, night.board.tasks, night.rows, base)
     return plan_of(night.layout, night.id, frozen, "none", ("main", base, night.base), some, minutes)
 
 

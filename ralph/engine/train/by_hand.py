@@ -18,7 +18,7 @@ from ralph.engine.judge.bench import Bench
 from ralph.engine.lock import lock_repository
 from ralph.engine.messages import adapter, plain
 from ralph.engine.train.examine import bench_for, examine
-from ralph.engine.train.gather import candidates, plan_of
+from ralph.engine.train.gather import base_now, candidates, plan_of
 from ralph.engine.train.trials import Say
 from ralph.engine.train.values import Plan, Train
 from ralph.errors import DaemonError, RalphError, SandboxError, TasksError
@@ -75,6 +75,7 @@ def standing(where: Layout, config: Config) -> Iterator[Standing]:
         started = list(ledger.events(kinds=("night_started",)))
         if night is None or not started:
             raise RalphError("no night has run here yet", "run `ralph start`, or `ralph demo` to see one")
+        pinned = str(started[-1].data.get("base_commit", ""))
         own_directory(where.nights)
         frozen = where.frozen(BY_HAND)
         write_atomic(frozen, freeze(config).encode())
@@ -85,8 +86,8 @@ def standing(where: Layout, config: Config) -> Iterator[Standing]:
             night=night,
             board=Board(ledger.events(kinds=Board.KINDS)),
             rows=_rows(where),
-            base=Mirror(where.mirror, where.repo).resolve(config.night.base),
-            pinned=str(started[-1].data.get("base_commit", "")),
+            base=base_now(Mirror(where.mirror, where.repo), config.night.base, pinned),
+            pinned=pinned,
             frozen=frozen,
             box=probe.name,
         )
@@ -104,7 +105,7 @@ def at_work(here: Standing, plan: Plan, needed: tuple[tuple[Path, str], ...] = (
 def train(where: Layout, config: Config, minutes: float, say: Say) -> tuple[Train, bool]:
     """Run a train over what stands on the branches now; and whether it could be recorded."""
     with standing(where, config) as here:
-        some = candidates(where, here.board, here.rows, here.base, _landed(here.board))
+        some = candidates(where, here.board.tasks, here.rows, here.base, _landed(here.board))
         names = (config.night.base, here.base, here.pinned)
         plan = plan_of(where, BY_HAND, here.frozen, here.box, names, some, minutes, BY_HAND)
         with at_work(here, plan) as bench:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ralph.domain import IterationSpec, Task
-from ralph.engine.board import Board, TaskState
+from ralph.engine.board import TaskState
 from ralph.engine.train.values import Candidate, Part, Plan
+from ralph.errors import GitError
 from ralph.host.files import own_directory
 from ralph.host.paths import Layout
+from ralph.vcs.mirror import Mirror
 from ralph.vcs.store import Store
 
 NAME = "train"
@@ -30,13 +32,13 @@ class Found:
 
 
 def candidates(
-    where: Layout, board: Board, rows: Sequence[Task], base: str, landed: Collection[str] = ()
+    where: Layout, states: Mapping[str, TaskState], rows: Sequence[Task], base: str, landed: Collection[str] = ()
 ) -> tuple[Candidate, ...]:
     """Branches with completed tasks that the commit ``base``, which the mirror has, does not hold."""
     tasks = {task.id: task for task in rows}
-    found = {one.ref: one for one in _branches(where, board, base, landed)}
+    found = {one.ref: one for one in _branches(where, states, base, landed)}
     parts: dict[str, list[Part]] = defaultdict(list)
-    for id, state in board.tasks.items():
+    for id, state in states.items():
         one = found.get(state.branch)
         if one and state.commit in one.since and id not in landed:
             parts[state.branch].append(_part(one, id, state, tasks.get(id)))
@@ -53,6 +55,14 @@ def candidates(
         for ref, mine in parts.items()
     ]
     return tuple(replace(one, first=number) for number, one in enumerate(made))
+
+
+def base_now(mirror: Mirror, name: str, pinned: str) -> str:
+    """Commit that the base ``name`` is at; where nobody answers (no network, no such branch), the night's own."""
+    try:
+        return mirror.resolve(name)
+    except GitError:
+        return pinned
 
 
 def plan_of(
@@ -102,10 +112,9 @@ def _fresh(where: Layout, night: str) -> str:
     return f"{night}.{NAME}.{number}"
 
 
-def _branches(where: Layout, board: Board, base: str, landed: Collection[str]) -> Iterator[Found]:
-    places = {
-        s.branch: s.loop for id, s in board.tasks.items() if s.commit and s.loop and s.branch and id not in landed
-    }
+def _branches(where: Layout, states: Mapping[str, TaskState], base: str, landed: Collection[str]) -> Iterator[Found]:
+    open_ = [state for id, state in states.items() if state.commit and state.loop and id not in landed]
+    places = {state.branch: state.loop for state in open_ if state.branch}
     for ref, loop in places.items():
         store = Store(where.loop(loop) / "git", where.mirror)
         head = store.ref(ref) if store.git_dir.is_dir() else None

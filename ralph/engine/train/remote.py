@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ralph.engine import messages
 from ralph.engine.executor import Link
 from ralph.engine.faults import point
 from ralph.engine.messages import Tell, adapter, plain
-from ralph.engine.train.gather import candidates, plan_of
+from ralph.engine.train.gather import base_now, candidates, plan_of
 from ralph.engine.train.values import Candidate, Plan, Train
 from ralph.errors import RalphError
 
@@ -64,7 +65,7 @@ class Conductor:
         await self._ride(self.night.stopping)
 
     async def _same(self) -> bool:
-        base, some = await asyncio.to_thread(self._look)
+        base, some = await self._look()
         return _key(base, some) == self._made_of
 
     async def _ride(self, stopped: str) -> None:
@@ -73,7 +74,7 @@ class Conductor:
         if not night.config.night.train_minutes:
             return
         try:
-            base, some = await asyncio.to_thread(self._look)
+            base, some = await self._look()
             if not some or self._made_of == _key(base, some):
                 return
             plan = self._plan(base, some)
@@ -87,14 +88,16 @@ class Conductor:
         except RalphError as error:
             night.record("warning", {"text": f"the train could not be run: {error.message}"})
 
-    def _look(self) -> tuple[str, tuple[Candidate, ...]]:
-        """The base as it is now, and the branches; where it can't be asked, the night's own."""
+    async def _look(self) -> tuple[str, tuple[Candidate, ...]]:
+        """The base as it is now, and the branches."""
         night = self.night
-        try:
-            base = night.mirror.resolve(night.config.night.base)
-        except RalphError:
-            base = night.base
-        return base, candidates(night.layout, night.board, night.rows, base, night.landed)
+        states = {id: replace(state) for id, state in night.board.tasks.items()}  # loops may still work
+
+        def found() -> tuple[str, tuple[Candidate, ...]]:
+            base = base_now(night.mirror, night.config.night.base, night.base)
+            return base, candidates(night.layout, states, night.rows, base, set(night.landed))
+
+        return await asyncio.to_thread(found)
 
     def _plan(self, base: str, some: tuple[Candidate, ...]) -> Plan:
         night = self.night
