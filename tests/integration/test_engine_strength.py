@@ -182,9 +182,11 @@ def test_lines_that_no_test_runs_and_faults_that_none_notices_are_named(
     assert "and 2 more" in result.excerpt
     assert "No test runs: shop.py:9" in result.excerpt
     executed = [one.execution for one in result.runs]
-    assert [one.purpose for one in executed].count("mutant") == 9
-    assert len({one.tree for one in executed if one.purpose == "mutant"}) == 9
-    assert all(one.log_sha256 and one.report for one in executed)
+    together, *alone = [one for one in result.runs if one.execution.purpose == "mutant"]
+    assert sorted(together.outcomes.values()) == ["killed"] * 4 + ["survived"] * 5
+    assert len({one.execution.tree for one in alone}) == 3, "what is shown was run as trees of their own"
+    assert all(set(one.outcomes.values()) == {"passed"} for one in alone)
+    assert all(one.log_sha256 for one in executed)
     named = {test for one in found.mutants for test in one.tests}
     assert named == {"tests/test_shop.py::test_price", "tests/test_shop.py::test_many"}
     assert not (cache_of(project.bench.place, project.config.gates[0], executed[1].tree) / "pytest").exists()
@@ -256,6 +258,17 @@ def test_programs_that_tests_start_are_measured_and_their_own_test_runs_left_alo
         "return name.upper() if not (name) else name": "killed",
         "return None": "killed",
     }
+
+
+@pytest.mark.slow
+def test_a_fault_that_never_ends_is_noticed(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    project = shop(git_repo, tmp_path / "state", shim)
+    endless = "def label(name):\n    left = 3\n    while left:\n        left -= 1\n    return name.upper()\n"
+    (result,) = project.judged({"shop.py": SHOP.partition("def label")[0] + endless})
+    assert result.strength is not None, result.reason
+    fates = {one.after: one.fate for one in result.strength.mutants}
+    assert fates["left += 1"] == fates["pass"] == "timeout"
+    assert fates["left = 4"] == "survived"
 
 
 def test_with_retry_survivors_refuse_a_task_once(git_repo: Path, tmp_path: Path, shim: Shim) -> None:

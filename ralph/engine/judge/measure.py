@@ -19,13 +19,14 @@ from ralph.verify.gates import PlannedGate
 from ralph.verify.guards.scope import is_test
 from ralph.verify.strength import equipment, selection
 from ralph.verify.strength.coverage import MAX_BYTES, Coverage, Unreadable, merge, read
-from ralph.verify.strength.equipment import DATA, FOLDER, Equipment
+from ralph.verify.strength.equipment import DATA, FOLDER, Batch, Equipment
 from ralph.verify.strength.selection import TestMap
 
 _MOST_FILES = 200
 """Data files of one run: each process of it leaves one."""
 _SETTINGS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "setup.cfg", "tox.ini")
 _SETTINGS_BYTES = 200_000
+_RESULT_BYTES = 100_000
 _SOURCE_BYTES = 2_000_000
 MAP_FACTOR = 3
 """A run of all tests with every line counted may take this many times the gate's limit."""
@@ -53,7 +54,7 @@ def equipped_run(
     place = bench.place
     cache = cache_of(place, planned.gate, tree)
     inside = f"{place.inside(cache, INSIDE / 'cache')}/{FOLDER}"
-    _write(cache, place.loop, equipment.files(planned, wanted, str(place.directory)))
+    _write(cache, place.loop, equipment.files(planned, wanted, str(place.directory), inside))
     settings = " ".join(_settings(bench, tree))
     gate = equipment.equipped(planned, wanted, inside, bench.config.workspace.env, settings)
     (result,) = run(bench, [gate], tree, kept, purpose=purpose)
@@ -68,6 +69,16 @@ def measure(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Pa
         return Measured(result, problem=result.reason)
     found = _read(cache_of(bench.place, planned.gate, tree), str(bench.place.directory))
     return Measured(result, found) if isinstance(found, Coverage) else Measured(result, problem=found.reason)
+
+
+def noted_fates(bench: Bench, planned: PlannedGate, tree: str, batch: Batch) -> dict[int, str]:
+    """What a run of many faults noted for each, by number; nothing where that can't be read."""
+    folder = cache_of(bench.place, planned.gate, tree) / FOLDER
+    try:
+        data = None if folder.is_symlink() else read_beneath(folder, equipment.RESULTS, _RESULT_BYTES)
+    except RalphError:
+        return {}
+    return equipment.results(data or b"", batch)
 
 
 def _write(cache: Path, loop: Path, files: Mapping[str, bytes]) -> None:

@@ -11,17 +11,21 @@ from time import monotonic
 from ralph.domain import Mutant, Run
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.gates import cache_of, fresh_tree
-from ralph.engine.judge.measure import equipped_run
+from ralph.engine.judge.measure import equipped_run, noted_fates
 from ralph.host.files import delete_tree
 from ralph.verify.gates import PlannedGate
 from ralph.verify.strength.coverage import Changed
-from ralph.verify.strength.equipment import Equipment
+from ralph.verify.strength.equipment import Batch, Equipment, Planted
 from ralph.verify.strength.mutate import Mutation, choose, mutated, mutations
 from ralph.verify.strength.selection import Selection
-from ralph.verify.strength.verdict import fate_of
+from ralph.verify.strength.verdict import SHOWN_SURVIVORS, fate_of
 
 _MOST_MUTANTS = 200
 _SHOWN_UNTESTED = 20
+CONFIRMED = SHOWN_SURVIVORS
+"""Survivors of a run of many that are run once more, each as a tree of its own."""
+_SHARE = 0.7
+"""Part of the time box that runs of many may take."""
 _FIRST = 600.0
 """Seconds that the first mutant may take beyond the time box: one is always tried."""
 _SLACK = 2.0
@@ -76,32 +80,106 @@ def try_mutants(
 ) -> Tried:
     """Try faults until all are tried or ``box`` seconds are over; at least one. ``tree`` is laid again by the caller.
 
-    The caches of the tree move along from mutant to mutant, so that only the mutated file is compiled anew.
+    First many of them in one run, then what survived there, and what it left, each as a tree of its own.
     """
-    tried, begun = Tried(), monotonic()
     covered, untested = _found(seeds, courses)
-    tried.mutants += [_mutant(mutation, "untested", ()) for mutation in untested]
-    caches = Caches(bench, courses[0].planned, tree)
-    try:
-        for number, mutation in enumerate(covered):
-            left = box - (monotonic() - begun)
-            if bench.stopped or (number and left <= 0):
-                tried.stopped = f"{len(covered) - number} more were not tried within {box:.0f} s"
-                break
-            _try(
-                bench,
-                tree,
-                kept,
-                seeds[mutation.path],
-                mutation,
-                courses,
-                caches,
-                max(left, 0) if number else box + _FIRST,
-                tried,
-            )
-    finally:
-        caches.give_back()
+    trial = _Trial(bench, tree, kept, seeds, courses, monotonic() + box)
+    fates = trial.batches(covered)
+    survivors = [one for one in covered if fates.get(one) == "survived"][:CONFIRMED]
+    waiting = [*survivors, *(one for one in covered if one not in fates)]
+    trial.one_by_one(waiting, fates)
+    tried = trial.tried
+    tried.mutants += [_mutant(one, fates[one], sorted(trial.asked(one))) for one in covered if one in fates]
+    tried.mutants += [_mutant(one, "untested", ()) for one in untested]
+    if left := sum(one not in fates for one in covered):
+        tried.stopped = f"{left} more were not tried within {box:.0f} s"
     return tried
+
+
+class _Trial:
+    """One candidate whose faults are tried until a moment of the clock."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        tree: str,
+        kept: Mapping[str, Path],
+        seeds: Mapping[str, Seed],
+        courses: Sequence[Course],
+        over: float,
+    ) -> None:
+        self.bench, self.tree, self.kept, self.seeds, self.courses, self.over = bench, tree, kept, seeds, courses, over
+        self.tried = Tried()
+
+    @property
+    def left(self) -> float:
+        return self.over - monotonic()
+
+    def asked(self, mutation: Mutation) -> frozenset[str]:
+        return frozenset[str]().union(*(course.tests(mutation) or () for course in self.courses))
+
+    def batches(self, found: Sequence[Mutation]) -> dict[Mutation, str]:
+        """A first look at the faults, gate by gate: what one of them notices is not tried by the next one."""
+        fates: dict[Mutation, str] = {}
+        for course in self.courses:
+            runner = course.planned.runner
+            waiting = [one for one in found if fates.get(one, "survived") == "survived"]
+            waiting = [one for one in waiting if course.tests(one) is not None]
+            if runner is not None and runner.name == "pytest" and len(waiting) > 1 and not self.bench.stopped:
+                fates.update(self._batch(course, waiting))
+        return fates
+
+    def _batch(self, course: Course, waiting: Sequence[Mutation]) -> dict[Mutation, str]:
+        planted: list[Planted] = []
+        for number, one in enumerate(waiting):
+            if changed := mutated(self.seeds[one.path].data, one):
+                asked = _selection(course, course.tests(one) or frozenset())
+                planted.append(Planted(number, one.path, changed, asked, f"{one.path}:{one.line}: {one.after}"))
+        each = 2 * course.seconds + _SLACK
+        batch = Batch(planted, each, max(self.left, 0) * _SHARE)
+        fresh_tree(self.bench, self.tree, self.kept)
+        wanted = Equipment(first_failure=True, batch=batch, seconds=batch.box + each + 2 * _SLACK)
+        result = equipped_run(self.bench, course.planned, self.tree, self.kept, wanted, purpose="mutant")
+        noted = noted_fates(self.bench, course.planned, self.tree, batch)
+        fates = {waiting[number]: fate for number, fate in noted.items() if fate != "untested"}
+        if result.execution:
+            outcomes = {f"{one.path}:{one.line}: {one.after}": fate for one, fate in fates.items()}
+            self.tried.runs.append(Run(result.execution, None, outcomes))
+        return fates
+
+    def one_by_one(self, waiting: Sequence[Mutation], fates: dict[Mutation, str]) -> None:
+        """Each as a tree of its own; the caches of the candidate move along, only the mutated file is compiled anew."""
+        caches = Caches(self.bench, self.courses[0].planned, self.tree)
+        try:
+            for one in waiting:
+                if self.bench.stopped or (self.left <= 0 and fates):
+                    break
+                self._try(one, caches, fates)
+        finally:
+            caches.give_back()
+
+    def _try(self, one: Mutation, caches: Caches, fates: dict[Mutation, str]) -> None:
+        bench, seed = self.bench, self.seeds[one.path]
+        changed = mutated(seed.data, one)
+        if changed is None:
+            return
+        planted = bench.workspace.compose(self.tree, {one.path: (seed.mode, bench.workspace.write_blob(changed))})
+        caches.move_to(planted)
+        limited = self.left if fates else _FIRST
+        for course in self.courses:
+            tests = course.tests(one)
+            if tests is None:
+                continue
+            limit = 2 * course.seconds + _SLACK
+            seconds = min(limit, max(limited, 0) + _SLACK)
+            wanted = Equipment(selection=_selection(course, tests), first_failure=True, seconds=seconds)
+            _lay(bench, planted, self.kept, one.path)
+            result = equipped_run(bench, course.planned, planted, self.kept, wanted, purpose="mutant")
+            if result.execution:
+                self.tried.runs.append(Run(result.execution, result.counts, result.outcomes))
+            fates[one] = fate_of(result, limited=seconds < limit)
+            if fates[one] != "survived":
+                break
 
 
 def _found(seeds: Mapping[str, Seed], courses: Sequence[Course]) -> tuple[tuple[Mutation, ...], tuple[Mutation, ...]]:
@@ -110,39 +188,6 @@ def _found(seeds: Mapping[str, Seed], courses: Sequence[Course]) -> tuple[tuple[
     covered = [one for one in every if any(course.tests(one) is not None for course in courses)]
     rest = [one for one in every if one not in covered]
     return choose(covered, _MOST_MUTANTS), choose(rest, _SHOWN_UNTESTED)
-
-
-def _try(
-    bench: Bench,
-    tree: str,
-    kept: Mapping[str, Path],
-    seed: Seed,
-    mutation: Mutation,
-    courses: Sequence[Course],
-    caches: Caches,
-    left: float,
-    tried: Tried,
-) -> None:
-    changed = mutated(seed.data, mutation)
-    if changed is None:
-        return
-    planted = bench.workspace.compose(tree, {mutation.path: (seed.mode, bench.workspace.write_blob(changed))})
-    caches.move_to(planted)
-    fate, asked = "untested", frozenset[str]()
-    for course in courses:
-        tests = course.tests(mutation)
-        if tests is None:
-            continue
-        limit = 2 * course.seconds + _SLACK
-        wanted = Equipment(selection=_selection(course, tests), first_failure=True, seconds=min(limit, left + _SLACK))
-        _lay(bench, planted, kept, mutation.path)
-        result = equipped_run(bench, course.planned, planted, kept, wanted, purpose="mutant")
-        if result.execution:
-            tried.runs.append(Run(result.execution, result.counts, result.outcomes))
-        fate, asked = fate_of(result, limited=limit > left + _SLACK), asked | tests
-        if fate != "survived":
-            break
-    tried.mutants.append(_mutant(mutation, fate, sorted(asked)))
 
 
 def _selection(course: Course, tests: frozenset[str]) -> Selection | None:

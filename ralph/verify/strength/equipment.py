@@ -17,11 +17,34 @@ from ralph.verify.strength.selection import Selection
 FOLDER = "strength"
 """Directory in the cache of a tree that holds the files of a run and what it wrote."""
 DATA = "data"
+RESULTS = "results"
+FATES = frozenset(("killed", "survived", "timeout", "untested"))
 _INSIDE = Path(__file__).with_name("inside")
 _QUIET = (
     "already-imported,couldnt-parse,include-ignored,module-not-imported,module-not-measured,module-not-python,"
     "no-ctracer,no-data-collected,no-sysmon,dynamic-conflict,trace-changed"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A file with a fault in it, and the tests to ask; None: all of them."""
+
+    number: int
+    path: str
+    data: bytes
+    selection: Selection | None
+    label: str = ""
+    """Heads its part of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    mutants: Sequence[Planted]
+    each: float
+    """Seconds that one of them may take."""
+    box: float
+    """Seconds for all of them; the first is tried in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +58,8 @@ class Equipment:
     """Tests to run; None: all."""
     first_failure: bool = False
     """End with the first failing test."""
+    batch: Batch | None = None
+    """Faults to try one after another within the run; pytest only."""
     seconds: float = 600
 
 
@@ -43,14 +68,36 @@ def measurable(planned: PlannedGate) -> bool:
     return planned.kind == "tests" and planned.runner is not None and planned.runner.name in ("pytest", "unittest")
 
 
-def files(planned: PlannedGate, wanted: Equipment, root: str) -> dict[str, bytes]:
-    """The files of a run by name; ``root`` is the tree's path as the run sees it."""
+def files(planned: PlannedGate, wanted: Equipment, root: str, folder: str) -> dict[str, bytes]:
+    """The files of a run by name; ``root`` is the tree's path and ``folder`` theirs, both as the run sees them."""
     found = {path.name: path.read_bytes() for path in _INSIDE.glob("*.py")}
     if wanted.include is not None:
         found["coverage.ini"] = _configuration(planned, wanted, root).encode("utf-8", "surrogateescape")
     if wanted.selection is not None:
         found["select.json"] = json.dumps(wanted.selection.as_data(root)).encode()
-    return found
+    return {**found, **_batch(wanted.batch, root, folder)} if wanted.batch else found
+
+
+def _batch(batch: Batch, root: str, folder: str) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    rows: list[dict[str, object]] = []
+    for one in batch.mutants:
+        found[f"m{one.number}.py.txt"] = one.data
+        if one.selection:
+            found[f"m{one.number}.json"] = json.dumps(one.selection.as_data(root)).encode()
+        place = f"{folder}/m{one.number}"
+        select = f"{place}.json" if one.selection else ""
+        row = {"number": one.number, "path": one.path, "file": f"{place}.py.txt", "select": select, "label": one.label}
+        rows.append(row)
+    told = {"root": root, "results": f"{folder}/{RESULTS}", "each": batch.each, "box": batch.box, "mutants": rows}
+    return {**found, "mutants.json": json.dumps(told).encode()}
+
+
+def results(data: bytes, batch: Batch) -> dict[int, str]:
+    """Fates by number, as the run noted them; what is no fate is left out."""
+    known = {str(one.number): one.number for one in batch.mutants}
+    rows = [row.split(" ") for row in data.decode("utf-8", "replace").splitlines()]
+    return {known[row[0]]: row[1] for row in rows if len(row) == 2 and row[0] in known and row[1] in FATES}
 
 
 def _configuration(planned: PlannedGate, wanted: Equipment, root: str) -> str:
@@ -90,9 +137,12 @@ def equipped(
         added["COVERAGE_FILE"] = f"{folder}/{DATA}"  # it outranks what is configured
     if wanted.selection is not None:
         added["RALPH_STRENGTH_SELECT"] = f"{folder}/select.json"
+    if wanted.batch is not None:
+        added["RALPH_STRENGTH_MUTANTS"] = f"{folder}/mutants.json"
     words = _without_coverage(planned)
     if planned.runner and planned.runner.name == "pytest":
         options = ["-p", "ralph_strength"] + ["-x"] * wanted.first_failure
+        options += ["-p", "ralph_mutants"] * (wanted.batch is not None)
         options += ["--no-cov"] * ("--cov" in settings or "--cov" in gate.command)
         added["RALPH_STRENGTH_OPTIONS"] = " ".join(options)
         added["PYTEST_ADDOPTS"] = " ".join(part for part in (before.get("PYTEST_ADDOPTS", ""), *options) if part)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from ralph.verify.strength.selection import Selection, load, map_of, select
 from ralph.verify.strength.survivors import survivors
 from ralph.verify.strength.verdict import fate_of, not_run, rule
 
+INSIDE = Path(equipment.__file__).with_name("inside")
 SOURCE = b"LIMIT = 3\n\ndef f(a):\n    return a\n\ndef g(a):\n    return f(a)\n\nclass C:\n    size = 1\n"
 SEEN = FileCoverage(
     frozenset({1, 3, 4, 6, 7, 9, 10}),
@@ -91,8 +93,8 @@ def test_a_shell_command_is_told_by_variables_alone() -> None:
     assert made.gate.env["PYTHONPATH"] == "/f:src"
     assert made.gate.env["PYTEST_ADDOPTS"] == "-v -p ralph_strength -x --no-cov"
     assert made.gate.env["RALPH_STRENGTH_SELECT"] == "/f/select.json"
-    files = equipment.files(gate, wanted, "/tree")
-    assert set(files) == {"sitecustomize.py", "ralph_strength.py", "coverage.ini", "select.json"}
+    files = equipment.files(gate, wanted, "/tree", "/f")
+    assert set(files) == {path.name for path in INSIDE.glob("*.py")} | {"coverage.ini", "select.json"}
     assert b"/tree/a.py" in files["coverage.ini"]
     assert json.loads(files["select.json"]) == {"root": "/tree", "whole": [], "tests": ["t.py::x"]}
 

@@ -4,6 +4,8 @@ Runs in the project's interpreter, which may be an older one, with the project's
 the daemon's.
 """
 
+from __future__ import annotations
+
 import importlib.machinery
 import importlib.util
 import os
@@ -40,6 +42,14 @@ def _go_on() -> None:
         spec.loader.exec_module(module)
 
 
+def _planted() -> None:
+    import ralph_planted  # type: ignore[import-not-found]
+
+    ralph_planted.plant(*os.environ["RALPH_STRENGTH_PLANTED"].split("\n"))
+
+
 if "RALPH_COVERAGE_RC" in os.environ:
     _measure()
+if "RALPH_STRENGTH_PLANTED" in os.environ:
+    _planted()
 _go_on()
