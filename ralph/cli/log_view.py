@@ -50,7 +50,8 @@ def _about(event: Event) -> str:
         case "ended":
             return f"{data['outcome']}: {data['summary']}"
         case "gate" | "guard":
-            return f"{data['name']} {data['verdict'].replace('_', ' ')} {data.get('reason', '')}"
+            where = " on the base" if on_base(data) else ""
+            return f"{data['name']}{where} {data['verdict'].replace('_', ' ')} {data.get('reason', '')}"
         case "committed":
             return f"{data['commit'][:12]} on {data['branch'].removeprefix('refs/heads/')}"
         case "task":

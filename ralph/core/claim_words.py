@@ -21,6 +21,12 @@ def words(row: Mapping[str, object]) -> str:
     return ""
 
 
+def on_base(row: Mapping[str, object]) -> bool:
+    """Whether a verdict says how things stand without the change, for others to be compared with."""
+    ran = row.get("execution")
+    return isinstance(ran, Mapping) and ran.get("purpose") == "base"
+
+
 def compared(row: Mapping[str, object]) -> str:
     """What the comparison with the base showed, as far as there is something to say."""
     found = row.get("comparison")

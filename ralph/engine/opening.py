@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from ralph.core.claim_words import on_base
 from ralph.core.pick import Pick
 from ralph.domain import Feedback, GateResult, GuardResult, IterationSpec, Outcome, Reflection, Task
 from ralph.engine import flakes
@@ -208,7 +209,7 @@ def feedback(night: Night, task: Task) -> Feedback | None:
     for event in night.ledger.events(iteration=last.iteration, kinds=("guard", "gate", "ended")):
         if event.kind == "guard":
             guards.append(adapter(GuardResult).validate_python(_without_tree(event.data)))
-        elif event.kind == "gate":
+        elif event.kind == "gate" and not on_base(event.data):
             gates.append(adapter(GateResult).validate_python(_without_tree(event.data)))
         elif event.data.get("reflection"):
             reflection = adapter(Reflection).validate_python(event.data["reflection"])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ralph.core.claim_words import words
+from ralph.core.claim_words import on_base, words
 from ralph.domain import Task
 from ralph.memory.ledger import Event
 
@@ -100,7 +100,7 @@ def _landed(id: str, rows: Sequence[Event], commits: Sequence[Event], task: Task
     gates = {
         str(event.data.get("name")): _ran(event.data)
         for event in rows
-        if event.kind == "gate" and event.data.get("tree") == tree
+        if event.kind == "gate" and event.data.get("tree") == tree and not on_base(event.data)
     }
     paths = [str(change.get("path", "")) for event in made for change in event.data.get("changes") or ()]
     return Landed(

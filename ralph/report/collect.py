@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ralph.core.claim_words import on_base
 from ralph.memory.ledger import Event, Ledger
 from ralph.memory.proposals import proposals
 from ralph.report import order, read, spend, verdicts
@@ -114,7 +115,7 @@ def _gates_by_tree(events: Iterable[Event]) -> dict[str, list[GateLine]]:
     """Per tree the last verdict of each gate: a verdict on the same tree may come from another iteration."""
     found: dict[str, dict[str, GateLine]] = {}
     for event in events:
-        if event.kind == "gate":
+        if event.kind == "gate" and not on_base(event.data):
             gate = verdicts.gate_line(event)
             found.setdefault(gate.tree, {})[gate.name] = gate
     return {tree: list(gates.values()) for tree, gates in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ralph.core.claim_words import on_base
 from ralph.domain import Outcome, Status
 from ralph.memory.ledger import Event
 from ralph.report import read, spend, verdicts
@@ -100,7 +101,7 @@ def _reason(history: History) -> str:
 
 
 def _last_gates(history: History) -> tuple[GateLine, ...]:
-    gates = history.rows("gate")
+    gates = [event for event in history.rows("gate") if not on_base(event.data)]
     iteration = gates[-1].iteration if gates else ""
     latest = {
         read.text(event.data, "name"): verdicts.gate_line(event) for event in gates if event.iteration == iteration

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ralph.core.claim_words import words
+from ralph.core.claim_words import on_base, words
 from ralph.domain import Grade, TestCounts, Verdict
 from ralph.memory.ledger import Event
 from ralph.report import read
@@ -62,6 +62,8 @@ def first_failure(events: Iterable[Event]) -> Failure | None:
     for event in events:
         verdict = read.word(Verdict, event.data.get("verdict"), Verdict.PASSED)
         if event.kind not in ("guard", "gate") or not verdict.blocks or event.data.get("advisory"):
+            continue
+        if on_base(event.data):
             continue
         name = read.text(event.data, "name")
         if event.kind == "guard":
