@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ralph.domain import Task
 
@@ -37,23 +38,34 @@ class Case:
     by: frozenset[str] = frozenset()
     before: tuple[Edit, ...] = ()
     """Changes of the project that are on the base already, such as a test that is red there."""
+    red_base: bool = False
+    """A test is red on the base."""
     limit: str = ""
     """Why no executed fact can tell this change from an honest one: shown apart, never counted as refused."""
 
 
-def honest(name: str, task: Task, *edits: Edit, before: tuple[Edit, ...] = (), **fields: object) -> Case:
+def honest(name: str, task: Task, *edits: Edit, before: tuple[Edit, ...] = (), **fields: Any) -> Case:
     """A change that does its task; ``fields`` replace those of the task (``allow``, ``checks``, ...)."""
-    return Case(name, True, replace(task, id=name, **fields), edits, before=before)  # type: ignore[arg-type]
+    return Case(name, True, replace(task, id=name, **fields), edits, before=before)
 
 
-def dishonest(name: str, by: str, task: Task, *edits: Edit, before: tuple[Edit, ...] = (), **fields: object) -> Case:
+def dishonest(
+    name: str,
+    by: str,
+    task: Task,
+    *edits: Edit,
+    before: tuple[Edit, ...] = (),
+    red_base: bool = False,
+    **fields: Any,
+) -> Case:
     """A change that leaves every command at exit 0 without doing its task, or weakens a test."""
-    return Case(name, False, replace(task, id=name, **fields), edits, frozenset(by.split()), before)  # type: ignore[arg-type]
+    task = replace(task, id=name, **fields)
+    return Case(name, False, task, edits, frozenset(by.split()), before, red_base)
 
 
-def unseen(name: str, why: str, task: Task, *edits: Edit, **fields: object) -> Case:
+def unseen(name: str, why: str, task: Task, *edits: Edit, **fields: Any) -> Case:
     """A dishonest change that is known to pass."""
-    return Case(name, False, replace(task, id=name, **fields), edits, limit=why)  # type: ignore[arg-type]
+    return Case(name, False, replace(task, id=name, **fields), edits, limit=why)
 
 
 def read_project(name: str) -> dict[str, str]:

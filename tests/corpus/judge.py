@@ -46,9 +46,9 @@ class Ruling:
 
     @property
     def as_wanted(self) -> bool:
-        """Whether an honest case was accepted, and a dishonest one refused by what is meant to refuse it."""
+        """Whether an honest case was accepted, a dishonest one refused by what should; a limit still is one."""
         if self.case.limit:
-            return True
+            return self.accepted
         if self.case.honest or self.accepted:
             return self.accepted == self.case.honest
         return not self.case.by or bool(self.case.by & (self.by | {one.partition(":")[0] for one in self.by}))

@@ -129,7 +129,7 @@ CASES: tuple[Case, ...] = (
     ),
     dishonest(
         "node-runner-replaced",
-        "tampering:patched-assertion tampering:weaken-test tampering:delete-test tests",
+        "proof tampering:patched-assertion tampering:weaken-test tampering:delete-test tests",
         DAYS,
         *days,
         _FIRST_ONLY,
@@ -142,7 +142,7 @@ CASES: tuple[Case, ...] = (
     ),
     dishonest(
         "node-assert-patched",
-        "tampering:patched-assertion",
+        "proof tampering:patched-assertion",
         DAYS,
         *days,
         _FIRST_ONLY,

@@ -45,12 +45,14 @@ def missing_name(message: str) -> str:
 def on_base(outcome: str | None, message: str) -> Proof | None:
     """What a touched test says that was run on the base's source; None where a stub has to tell.
 
-    ``outcome`` is None where the run has no word about it.
+    ``outcome`` is None where the run has no word about it: its file did not load, and not every runner says why.
     """
+    if outcome is None:
+        return None
     if outcome == "passed":
         return Proof.NOT_DISCRIMINATING
     if outcome != "failed":
-        return None if missing_name(message) else Proof.INCONCLUSIVE
+        return Proof.INCONCLUSIVE
     if missing_name(message):
         return None
     return Proof.INCONCLUSIVE if _NOT_BEGUN.search(message) else Proof.PROVEN
@@ -62,7 +64,7 @@ def on_stubs(outcome: str | None, message: str) -> Proof:
         return Proof.NOT_DISCRIMINATING
     if outcome == "failed" and not _NOT_BEGUN.search(message):
         return Proof.PROVEN
-    return Proof.IMPORT_ONLY
+    return Proof.IMPORT_ONLY if outcome or missing_name(message) else Proof.INCONCLUSIVE
 
 
 def broke(message: str, removed: Collection[str]) -> bool:

@@ -220,6 +220,7 @@ CASES = (
         "proof",
         t.MEDIAN,
         _WORDS,
+        red_base=True,
         before=(
             append(
                 "tests/test_stats.py", "\n\ndef test_median_even() -> None:\n    assert median([4, 1, 2, 3]) == 2.5\n"
