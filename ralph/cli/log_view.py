@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ralph.core import inert
+from ralph.core.claim_words import on_base
 from ralph.errors import RalphError
 from ralph.host.paths import Layout
 from ralph.memory.ledger import Event, Ledger
