@@ -199,14 +199,13 @@ def _print_log(found: list[Claim], gate: str) -> None:
 def _fetched(where: Layout, ledger: Ledger, what: str | None) -> str:
     """Copy the attempt of an iteration into a branch of the user's repository."""
     from ralph.vcs import delivery
-    from ralph.vcs.git import Git
     from ralph.vcs.store import attempt_ref
 
     began = next(iter(ledger.events(kinds=("began",), iteration=what or "-")), None)
     if began is None:
         raise RalphError(f"there is no iteration {what!r}", "`ralph evidence --json` names them")
     git_dir = where.loop(began.loop) / "git"
-    commit = delivery.existing_branch(git_dir, attempt_ref(began.iteration)) if Git(git_dir) else None
+    commit = delivery.existing_branch(git_dir, attempt_ref(began.iteration)) if git_dir.is_dir() else None
     made = next(iter(ledger.events(kinds=("committed",), iteration=began.iteration)), None)
     commit = commit or (str(made.data["commit"]) if made else None)
     if commit is None:
@@ -296,9 +295,9 @@ def _tell(found: Findings, name: str, as_json: bool) -> int:
 
     code = EXPECTED if found.mismatches else DONE
     if as_json:
-        mismatches = [asdict(one) for one in found.mismatches]
-        emit_json({"what": name, "sound": not mismatches, "mismatches": mismatches, "remarks": found.remarks,
-                   "checked": dict(found.checked)})  # fmt: skip
+        wrong = [asdict(one) for one in found.mismatches]
+        told = {"what": name, "sound": not wrong, "mismatches": wrong, "remarks": found.remarks}
+        emit_json({**told, "checked": dict(found.checked)})
         return code
     for one, more in found.first_of_each:
         others = f" (and {more} more of this kind)" if more else ""

@@ -230,6 +230,8 @@ def test_what_proof_strength_and_review_showed(night: RecordedNight) -> None:
     ran = [{"execution": {"log": "gate-x.log", "argv": ["pytest"]}, "counts": None, "outcomes": {}}]
     proof = {"grade": "proven", "tests": {f"t.py::a[{EVIL}]": "proven"}, "turned": []}
     step.gate("proof", "proof", execution=None, counts=None, proof=proof, runs=ran)
+    base = {"argv": ["test"], "exit_code": 1, "purpose": "base"}
+    step.gate("check-1", "other", "failed", counts=None, execution=base, reason="red on the base")
     step.gate("claimed", "proof", execution=None, counts=None, proof=proof)
     step.gate(
         "review", "review", execution=None, counts=None, review={"accepted": True, "agent": "api"}, grade="reported"
@@ -241,6 +243,7 @@ def test_what_proof_strength_and_review_showed(night: RecordedNight) -> None:
     assert "| reported as passed | reported |" in rows["`claimed`"]
     assert "| reviewed by api: accepted | reported |" in rows["`review`"]
     assert "Proof that new tests" not in body
+    assert "`check-1`" not in rows
     check_inert("t1", body)
 
 

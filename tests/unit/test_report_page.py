@@ -89,6 +89,22 @@ def test_words_follow_the_grade(night: RecordedNight, render: Callable[[NightRep
     assert "tests 14 passed, unit exit 0 (observed), audit reported as passed, docs did not run" in text
 
 
+def test_what_ran_on_the_base_is_no_verdict_of_a_change(night: RecordedNight) -> None:
+    first = night.land("t1")
+    base = {"argv": ["test"], "exit_code": 1, "log": "x.log", "purpose": "base"}
+    step = night.began("t2")
+    step.gate()
+    step.gate("check-1", "other", counts=None)
+    step.gate("check-1", "other", "failed", counts=None, execution=base, tree=first.tree, reason="red on the base")
+    step.ends("limit", "out of time")
+    found = report.collect(night.ledger, night.night)
+    landed, other = found.tasks
+    assert [gate.name for gate in landed.gates] == ["tests"]
+    assert {gate.name: gate.verdict for gate in other.gates} == dict.fromkeys(("tests", "check-1"), Verdict.PASSED)
+    assert other.failure is not None
+    assert "red on the base" not in other.failure.message
+
+
 @pytest.mark.parametrize("render", [report.render_markdown, report.render_terminal])
 def test_proof_strength_and_review_say_what_they_showed_and_no_more(
     night: RecordedNight, render: Callable[[NightReport], str]

@@ -69,18 +69,18 @@ class Claims:
 
     def of(self, what: str) -> list[Claim]:
         """Claims about a task, an iteration or a commit (an id, its beginning, a branch). Raises RalphError."""
-        trees = {
-            str(event.data.get("tree"))
-            for event in self.made
-            if len(what) >= 4 and str(event.data.get("commit", "")).startswith(what)
-        }
-        rows = self._rows(lambda event: what in (event.task, event.iteration) or event.data.get("tree") in trees)
+        landed = [event for event in self.made if len(what) >= 4 and str(event.data.get("commit", "")).startswith(what)]
+        rows = self._rows(
+            lambda event: what in (event.task, event.iteration) or any(_is_about(one, event) for one in landed)
+        )
         if rows:
             return [self._claim(event) for event in rows]
         commit, tree = self._in_git(what)
-        trees = {str(event.data.get("tree")) for event in self.made if event.data.get("commit") == commit}
-        iteration = commits.iteration_of(self.where.repo, commit) if commit and not trees else ""
-        rows = self._rows(lambda event: event.data.get("tree") in trees or (iteration and event.iteration == iteration))
+        landed = [event for event in self.made if event.data.get("commit") == commit]
+        iteration = commits.iteration_of(self.where.repo, commit) if commit and not landed else ""
+        rows = self._rows(
+            lambda event: any(_is_about(one, event) for one in landed) or (iteration and event.iteration == iteration)
+        )
         if not rows:
             raise RalphError(f"nothing was executed for {what!r}", "`ralph evidence` lists the last night")
         return [self._claim(event, tree) for event in rows]

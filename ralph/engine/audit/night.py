@@ -8,7 +8,7 @@ from functools import lru_cache
 from ralph.config import Config, load
 from ralph.domain import Execution
 from ralph.engine import frozen
-from ralph.engine.audit import commits, complete, guards, proofs, rejudge, stored
+from ralph.engine.audit import commits, complete, guards, proofs, rejudge, stored, strengths
 from ralph.engine.audit.book import Book, Told
 from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.stored import Files
@@ -116,6 +116,7 @@ class _Verdicts:
                 scripts = self.scripts(one.event.loop, one.tree)
                 rejudge.check(one, self.book, config, self.files, scripts, self.found)
                 proofs.check(one, self.book, config, self.files, scripts, self.found)
+            strengths.check(one, self.found)
         complete.executions(told, self.found)
         for iteration in dict.fromkeys(one.event.iteration for one in told):
             if config := self._config(self.book.began[iteration].seq) if iteration in self.book.began else None:

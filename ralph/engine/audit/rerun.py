@@ -125,8 +125,8 @@ def _compare(told: Told, again: GateResult, found: Findings) -> None:
             was, is_ = (f"{one.verdict.value} ({one.reason})" for one in (before, now))
             found.wrong("rerun", told.name, f"it was {was}, run again it is {is_}")
         return
-    other = [name for name in sorted({*before.outcomes, *now.outcomes})
-             if before.outcomes.get(name) != now.outcomes.get(name)]  # fmt: skip
+    names = sorted({*before.outcomes, *now.outcomes})
+    other = [name for name in names if before.outcomes.get(name) != now.outcomes.get(name)]
     if other:
         was, is_ = (one.outcomes.get(other[0], "absent") for one in (before, now))
         more = f", and {len(other) - 1} more tests differ" if len(other) > 1 else ""
