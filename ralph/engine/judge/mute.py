@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ralph.domain import GateResult, Task, Verdict
+from ralph.domain import GateResult, Run, Task, Verdict
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.canaries import label
 from ralph.engine.judge.gates import plan, run_on
@@ -21,9 +21,19 @@ def listened(
     if not suspects:
         return tuple(results), ()
     quiet = without(bench, [label(bench, planned[name]) for name in suspects])
-    again = run_on(quiet, [planned[name] for name in suspects], tree, kept, purpose="base")
-    mute = {result.name: result for result in again if not _doubtful(result)}
-    return tuple(mute.get(result.name, result) for result in results), tuple(label(bench, planned[n]) for n in mute)
+    again = {one.name: one for one in run_on(quiet, [planned[n] for n in suspects], tree, kept, purpose="base")}
+    mute = [name for name in suspects if not _doubtful(again[name])]
+    told = tuple(_told(result, again.get(result.name), result.name in mute) for result in results)
+    return told, tuple(label(bench, planned[name]) for name in mute)
+
+
+def _told(first: GateResult, second: GateResult | None, mute: bool) -> GateResult:
+    """The result that counts, with the other execution behind it."""
+    if second is None:
+        return first
+    counts, other = (second, first) if mute else (first, second)
+    runs = [Run(other.execution, other.counts, other.outcomes)] if other.execution else []
+    return replace(counts, runs=(*first.runs, *runs))
 
 
 def without(bench: Bench, labels: Sequence[str]) -> Bench:
