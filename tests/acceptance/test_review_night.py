@@ -145,7 +145,7 @@ def test_a_reviewer_whose_script_can_not_be_read_is_no_fault_of_the_task(project
 
 
 def test_a_reviewer_that_hangs_is_ended(project: Project) -> None:
-    command_reviewer(project, "sleep 100", "[limits]\niteration_minutes = 0.03\n")
+    command_reviewer(project, "sleep 100", "[limits]\niteration_minutes = 0.08\n")
     project.tasks("a")
     project.once()
     assert project.outcomes("a") == ["committed"]
