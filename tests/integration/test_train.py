@@ -235,6 +235,21 @@ def test_a_test_that_is_red_on_the_base_blocks_no_branch(repo: Path) -> None:
         assert not any("test_area" in name for name in left.at)
 
 
+def test_what_is_red_on_the_base_keeps_nothing_in(repo: Path) -> None:
+    """One branch on a base that was red when the night began: neither has to be run together with anything."""
+    with night_with(repo, "a", loops=1) as night:
+        (repo / "test_area.py").write_text("def test_area():\n    assert 0\n")
+        base = commit_all(repo)
+        night.base = night.mirror.resolve("main")
+        (one,) = night.loops.values()
+        assert one.workspace.advance("refs/heads/ralph/loop-1", base, one.head)
+        one.head, one.head_tree = base, one.workspace.tree_of(base)
+        commit(night, one, "a", a_dot_txt="a\n")
+        found, _ = ride(night)
+        assert "only one branch" in found.skipped
+        assert [(one.task, one.how) for one in found.removals] == [("a", "proven")]
+
+
 def test_a_base_that_is_red_without_naming_tests_says_nothing_of_branches(repo: Path) -> None:
     gate = {"name": "mute", "command": "test ! -e broken", "shell": True}
     with night_with(repo, "a", "b", gate=gate) as night:

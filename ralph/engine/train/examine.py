@@ -110,9 +110,7 @@ def _gated(trials: Trials, branches: Sequence[Branch]) -> tuple[Assembly, str]:
     found = assemble(branches, trials.of)
     if found.ground is None:
         return found, ""
-    base = trials.bench.workspace.tree_of(trials.couplings.base)
-    told = trials.tolerate(base, trials.gates(base, (), "the base"))
-    return assemble(branches, trials.of) if told else found, found.ground.reason
+    return assemble(branches, trials.of) if trials.excuse() else found, found.ground.reason
 
 
 def _left(left: Left, there: Mapping[str, Candidate]) -> LeftOut:

@@ -45,6 +45,7 @@ class Trials:
         self._results: dict[tuple[str, tuple[str, ...]], tuple[GateResult, ...]] = {}
         self.flaky: dict[str, None] = {}
         self.count = 0
+        self._excused = False
 
     def of(self, names: Names) -> Fault | None:
         """What is wrong with these branches together."""
@@ -75,6 +76,14 @@ class Trials:
             raise Ended("it was stopped")
         if monotonic() >= self._end:
             raise Ended(f"the time box of {self.minutes:g} min ended")
+
+    def excuse(self) -> bool:
+        """Where the base itself is red, count only what is newly red from now on; whether that changes anything."""
+        base = self.bench.workspace.tree_of(self.couplings.base)
+        if self._excused or fault_in(results := self.gates(base, (), "the base")) is None:
+            return False
+        self._excused = True
+        return self.tolerate(base, results)
 
     def tolerate(self, tree: str, base: Sequence[GateResult]) -> bool:
         """Count from now on only what the base, ``tree``, does not have: its red tests block nothing.
