@@ -332,3 +332,15 @@ def test_other_languages_bring_a_coverage_file_and_a_mutation_command(
     assert result.strength is not None
     assert result.strength.uncovered == ("src/add.js:3",)
     assert [one.line for one in result.strength.mutants] == ([3] if mutation == "sh mutate.sh" else [])
+
+
+def test_tests_that_fail_in_a_fork_say_nothing_about_faults(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    project = shop(git_repo, tmp_path / "state", shim)
+    shy = "import os\n\n\ndef pytest_runtest_call():\n    assert 'RALPH_STRENGTH_PLANTED' not in os.environ\n"
+    (result,) = project.judged({"shop.py": SHOP.replace("> 10", ">= 10"), "tests/conftest.py": shy})
+    assert result.strength is not None, result.reason
+    assert {one.after: one.fate for one in result.strength.mutants} == {
+        "if count > 10:": "survived",
+        "if count >= 11:": "survived",
+        "if not (count >= 10):": "killed",
+    }

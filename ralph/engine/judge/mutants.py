@@ -135,15 +135,19 @@ class _Trial:
             if changed := mutated(self.seeds[one.path].data, one):
                 asked = _selection(course, course.tests(one) or frozenset())
                 planted.append(Planted(number, one.path, changed, asked, f"{one.path}:{one.line}: {one.after}"))
+        if not planted:
+            return {}
+        first = planted[0]
+        control = Planted(-1, first.path, self.seeds[first.path].data, first.selection, "without a fault")
         each = 2 * course.seconds + _SLACK
-        batch = Batch(planted, each, max(self.left, 0) * _SHARE)
+        batch = Batch(planted, control, each, max(self.left, 0) * _SHARE)
         fresh_tree(self.bench, self.tree, self.kept)
-        wanted = Equipment(first_failure=True, batch=batch, seconds=batch.box + each + 2 * _SLACK)
+        wanted = Equipment(first_failure=True, batch=batch, seconds=batch.box + 2 * (each + _SLACK))
         result = equipped_run(self.bench, course.planned, self.tree, self.kept, wanted, purpose="mutant")
         noted = noted_fates(self.bench, course.planned, self.tree, batch)
         fates = {waiting[number]: fate for number, fate in noted.items() if fate != "untested"}
         if result.execution:
-            outcomes = {f"{one.path}:{one.line}: {one.after}": fate for one, fate in fates.items()}
+            outcomes = {f"{one.path}:{one.line} {one.after}": fate for one, fate in fates.items()}
             self.tried.runs.append(Run(result.execution, None, outcomes))
         return fates
 

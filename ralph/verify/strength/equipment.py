@@ -41,6 +41,8 @@ class Planted:
 @dataclass(frozen=True, slots=True)
 class Batch:
     mutants: Sequence[Planted]
+    control: Planted
+    """A file without a fault, and tests that pass on it: where they fail nevertheless, all the rest means nothing."""
     each: float
     """Seconds that one of them may take."""
     box: float
@@ -80,16 +82,23 @@ def files(planned: PlannedGate, wanted: Equipment, root: str, folder: str) -> di
 
 def _batch(batch: Batch, root: str, folder: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    rows: list[dict[str, object]] = []
-    for one in batch.mutants:
-        found[f"m{one.number}.py.txt"] = one.data
+
+    def row(one: Planted, name: str) -> dict[str, int | str]:
+        found[f"{name}.py.txt"] = one.data
         if one.selection:
-            found[f"m{one.number}.json"] = json.dumps(one.selection.as_data(root)).encode()
-        place = f"{folder}/m{one.number}"
-        select = f"{place}.json" if one.selection else ""
-        row = {"number": one.number, "path": one.path, "file": f"{place}.py.txt", "select": select, "label": one.label}
-        rows.append(row)
-    told = {"root": root, "results": f"{folder}/{RESULTS}", "each": batch.each, "box": batch.box, "mutants": rows}
+            found[f"{name}.json"] = json.dumps(one.selection.as_data(root)).encode()
+        select = f"{folder}/{name}.json" if one.selection else ""
+        file = f"{folder}/{name}.py.txt"
+        return {"number": one.number, "path": one.path, "file": file, "select": select, "label": one.label}
+
+    told = {
+        "root": root,
+        "results": f"{folder}/{RESULTS}",
+        "each": batch.each,
+        "box": batch.box,
+        "control": row(batch.control, "control"),
+        "mutants": [row(one, f"m{one.number}") for one in batch.mutants],
+    }
     return {**found, "mutants.json": json.dumps(told).encode()}
 
 

@@ -3,7 +3,7 @@
 The project is not imported yet at that point. What it says is a first look: survivors are run once more as trees.
 """
 
-# ruff: noqa: PTH118 (older interpreters, and a start that must be fast)
+# ruff: noqa: PTH108, PTH118 (older interpreters, and a start that must be fast)
 from __future__ import annotations
 
 import json
@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from typing import Any
 
 import pytest
@@ -29,8 +30,10 @@ def pytest_load_initial_conftests() -> None:
         return
     with open(name, encoding="utf-8") as file:
         told = json.load(file)
-    known = {os.path.realpath(str(getattr(module, "__file__", ""))) for module in list(sys.modules.values())}
+    loaded = [getattr(module, "__dict__", {}).get("__file__") for module in list(sys.modules.values())]
+    known = {os.path.realpath(path) for path in loaded if isinstance(path, str)}
     over = time.monotonic() + told["box"]
+    fates = set()
     for number, mutant in enumerate(told["mutants"]):
         left = min(told["each"], over - time.monotonic())
         if number and left <= 0:
@@ -38,13 +41,27 @@ def pytest_load_initial_conftests() -> None:
         place = os.path.realpath(os.path.join(told["root"], mutant["path"]))
         if place in known:
             continue
-        child = os.fork()
+        child = _fork()
         if child == 0:
             _become(place, mutant)
             return
-        _note(told["results"], mutant["number"], _wait(child, max(left, 1.0), left < told["each"]))
-    sys.stdout.flush()
+        fate = _wait(child, max(left, 1.0), left < told["each"])
+        fates.add(fate)
+        _note(told["results"], mutant["number"], fate)
+    if fates and "survived" not in fates:
+        child = _fork()
+        if child == 0:
+            _become(os.path.realpath(os.path.join(told["root"], told["control"]["path"])), told["control"])
+            return
+        if _wait(child, told["each"], False) != "survived":
+            os.unlink(told["results"])  # what fails without a fault says nothing about faults
     os._exit(0)
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # threads of plugins: the fork only has to come as far as its tests
+        return os.fork()
 
 
 def _become(place: str, mutant: Any) -> None:
