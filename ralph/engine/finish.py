@@ -150,7 +150,7 @@ def prune(where: Layout, config: Config, ledger: Ledger) -> list[Path]:
     oldest = (datetime.now(UTC) - timedelta(days=config.keep.logs_days)).timestamp()
     for run in sorted(runs.iterdir()) if runs.is_dir() else []:
         if run.stat().st_mtime < oldest:
-            delete_tree(run, runs)
+            delete_tree(run, where.root)
             removed.append(run)
     if removed:
         ledger.append("cleaned", {"runs": [run.name for run in removed]})
