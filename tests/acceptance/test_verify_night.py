@@ -257,6 +257,7 @@ def _again(night: Project) -> None:
         "head",
         3,
     )
+    assert {"python", "pytest"} <= set(ran["tools"])
     assert ran["log"].endswith("(unchanged)")
     assert ran["report"].endswith("(unchanged)")
     assert "3 passed" in night.ralph("evidence", head, "--log", "tests").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,11 +31,12 @@ from ralph.engine import frozen, opening
 from ralph.engine.audit.attested import check_body, statement
 from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.night import verify_commit, verify_night
-from ralph.engine.finish import Record
+from ralph.engine.finish import Record, prune, report_missing
 from ralph.engine.messages import plain
 from ralph.engine.night import Night
 from ralph.engine.note import note_of
 from ralph.engine.words import commit_message
+from ralph.host.files import own_directory
 from ralph.host.process import Completed
 from ralph.vcs import delivery
 from ralph.verify import attest, reports
@@ -67,7 +69,7 @@ class Desk:
 
     def begin(self, task: str) -> IterationSpec:
         spec = begin(self.night, self.loop, task)
-        Path(spec.run_dir).mkdir(parents=True, exist_ok=True)
+        own_directory(Path(spec.run_dir))
         return spec
 
     @property
@@ -361,3 +363,31 @@ def test_an_attestation_says_the_same_twice_and_follows_the_ledger(desk: Desk) -
     assert check_body(night.layout, body, "ralph/loop-1").mismatches == []
     ((kind, said),) = ((one.kind, one.said) for one in check_body(night.layout, body, "main").mismatches)
     assert (kind, said) == ("body", f"body binds {head[:12]}, head is {night.base[:12]}")
+
+
+def test_a_crash_before_the_report_leaves_report_and_record_to_the_next_start(desk: Desk) -> None:
+    night = desk.night
+    report_missing(night.layout, night.ledger)
+    assert not list(night.ledger.events(kinds=("reported", "exported"))), "the night has not ended"
+    night.record("night_ended", {"reason": "nothing is left to do", "exit_code": 0, "tasks": {}, "resumable": False})
+    for _ in range(2):
+        report_missing(night.layout, night.ledger)
+        assert [event.kind for event in night.ledger.events(kinds=("reported", "exported"))] == ["reported", "exported"]
+    assert desk.verify().remarks == []
+    night.layout.repo.joinpath(".git/refs/ralph/ledger").unlink()
+    assert [kind for kind, _ in desk.wrong()] == ["record"]
+
+
+def test_what_is_pruned_is_on_record(desk: Desk) -> None:
+    night, spec = desk.night, desk.begin("a")
+    tree = edit(desk.loop, spec.head, a_dot_py="1")
+    desk.tell(spec, tree, desk.ran(spec, tree, "lint", log="fine"))
+    desk.end(spec, "rejected", tree)
+    run = Path(spec.run_dir)
+    run.rename(run.with_name("elsewhere"))
+    assert [kind for kind, _ in desk.wrong()] == ["log"]
+    run.with_name("elsewhere").rename(run)
+    os.utime(run, (0, 0))
+    assert prune(night.layout, night.config, night.ledger) == [run]
+    assert desk.wrong() == []
+    assert any("only the digests are left" in remark for remark in desk.verify().remarks)
