@@ -253,8 +253,7 @@ def _verified(where: Layout, ledger: Ledger, what: str | None, rerun: bool) -> t
     known = nights(ledger)
     if what is None or what in known or any(night.startswith(f"{what}-") for night in known):
         name = night_named(ledger, what)
-        open_still = not any(True for _ in ledger.events(night=name, kinds=("night_ended",)))
-        found = story.verify_night(where, ledger, name, running=open_still)
+        found = story.verify_night(where, ledger, name)
         commits = [str(event.data["commit"]) for event in ledger.events(night=name, kinds=("committed",))]
     else:
         commits = [_commit(where, ledger, what)]

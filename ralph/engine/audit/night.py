@@ -22,13 +22,14 @@ from ralph.vcs.store import Store
 from ralph.verify.runners import package_scripts
 
 
-def verify_night(where: Layout, ledger: Ledger, night: str, *, running: bool = False) -> Findings:
-    """Check everything that a night claims. ``running``: it has not ended, so what is open is no contradiction."""
+def verify_night(where: Layout, ledger: Ledger, night: str) -> Findings:
+    """Check everything that a night claims. What is open is no contradiction while it has not ended."""
     found = Findings()
     book = Book(ledger, night)
     _chain(ledger, night, found)
     _export(where, ledger, night, found)
-    complete.iterations(book, running, found)
+    steps = [event.kind for event in book.events if event.kind in ("night_started", "began", "night_ended")]
+    complete.iterations(book, steps[-1:] != ["night_ended"], found)
     complete.attempts(ledger, book, found)
     complete.run_directories(where, book, found)
     verdicts = _Verdicts(where, book, found)
