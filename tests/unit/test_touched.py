@@ -44,6 +44,8 @@ def test_only_the_functions_that_differ() -> None:
         ("@pytest.fixture\ndef quiet(request):\n    request.node.obj = print\n", True),
         ("def test_aaa():\n    setattr(tally, 'x', 1)\n", True),
         ("def pytest_runtest_call(item):\n    pass\n", True),
+        ("share = 1\n\ndef setup_function():\n    pass\n", True),
+        ("def test_new():\n    global share\n    share = 3\n", True),
         ("for one in (1, 2):\n    print(one)\n", True),
         ("import sys\n\nsys.modules['x'] = None\n", True),
         ("not python", True),
@@ -56,3 +58,33 @@ def test_code_that_reaches_other_tests_has_all_of_them_run_as_they_were(
     new = (old or b"") + code.encode()
     found = touched([TestFile("tests/sub/test_c.py", old, new)], IDS, IDS, None)
     assert (set(found.replaced) == set(IDS)) is all_of_them
+
+
+_OWN = b"""import unittest
+from tally import share
+
+class C(unittest.TestCase):
+    def test_one(self):
+        share(1)
+"""
+_OWN_IDS = {"tests/test_c.py::C::test_one": "passed", "tests/test_d.py::test_other": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again"),
+    [
+        ("", "share = print\n", True),
+        ("", "def share(part):\n    return part\n", True),
+        ("from tally import share", "from tests.fake import share", True),
+        ("    def test_one", "    def setUp(self):\n        self.assertEqual = print\n\n    def test_one", True),
+        ("    def test_one", "    assertEqual = print\n\n    def test_one", True),
+        ("    def test_one", "    def test_two(self):\n        share(2)\n\n    def test_one", False),
+        ("", "def helper():\n    return share(4)\n\ndef test_three():\n    helper()\n", False),
+        ("", "LIMIT = 4\n", False),
+    ],
+)
+def test_new_code_that_changes_what_old_tests_use_has_their_file_run_as_it_was(old: str, new: str, again: bool) -> None:
+    text = _OWN.decode()
+    changed = text.replace(old, new) if old else text + "\n" + new
+    found = touched([TestFile("tests/test_c.py", _OWN, changed.encode())], _OWN_IDS, _OWN_IDS, None)
+    assert set(found.replaced) == ({"tests/test_c.py::C::test_one"} if again else set())

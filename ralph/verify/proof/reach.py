@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 _CALLS = frozenset({"setattr", "delattr", "exec", "eval", "__import__", "import_module", "register", "settrace"})
 _NAMES = frozenset({"__code__", "__dict__", "__class__", "__wrapped__", "globals", "vars", "modules", "builtins"})
-_HOOKS = ("pytest_", "setup_module", "setUpModule", "load_tests")
+_HOOKS = ("pytest_", "setup", "teardown", "tearDown", "load_tests")
 
 
 def reaching(data: bytes | None) -> frozenset[str] | None:
@@ -29,6 +29,43 @@ def reaching(data: bytes | None) -> frozenset[str] | None:
     }
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     return frozenset(ast.dump(node) for node in [*_at_import(tree), *_anywhere(tree, imported | defined)])
+
+
+def rebinds(old: bytes, new: bytes) -> bool:
+    """Whether new code gives another meaning to a name that old code of the same file uses, or prepares its tests."""
+    try:
+        before, after = ast.parse(old), ast.parse(new)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    used, known = {one.id for one in ast.walk(before) if isinstance(one, ast.Name)}, set(_bound(before))
+    if any(one not in known and one[0] in used for one in _bound(after)):
+        return True
+    classes = {
+        node.name: {ast.dump(one) for one in node.body} for node in before.body if isinstance(node, ast.ClassDef)
+    }
+    grown = [node for node in after.body if isinstance(node, ast.ClassDef) and node.name in classes]
+    return any(_prepares(one) for node in grown for one in node.body if ast.dump(one) not in classes[node.name])
+
+
+def _bound(tree: ast.Module) -> list[tuple[str, str]]:
+    """Names that a module binds, each with the kind of its binding."""
+    found: list[tuple[str, str]] = []
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.append((name, "def"))
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found += [((one.asname or one.name).partition(".")[0], "import") for one in names]
+            case ast.Assign() | ast.AnnAssign():
+                found += [(one.id, "=") for one in _targets(node) if isinstance(one, ast.Name)]
+    return found
+
+
+def _prepares(node: ast.stmt) -> bool:
+    """Whether a new member of a class that was there concerns its other tests."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return not node.name.startswith("test")
+    return not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
@@ -56,6 +93,8 @@ def _anywhere(tree: ast.Module, outer: set[str]) -> Iterator[ast.AST]:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in _CALLS and _of_code(node):
                 yield node
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _NAMES:
+                yield node
+            case ast.Global():
                 yield node
             case ast.Attribute(attr="node", value=ast.Name(id="request")):
                 yield node

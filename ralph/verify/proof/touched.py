@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ralph.domain import Comparison
-from ralph.verify.proof.reach import reaching
+from ralph.verify.proof.reach import reaching, rebinds
 from ralph.verify.select import file_of, function_of
 
 _CODE = frozenset(
@@ -134,7 +134,10 @@ def _altered(file: TestFile) -> frozenset[str] | None:
     before, after = (_parts(file.old), _parts(file.new)) if python else (None, None)
     if before is None or after is None:
         return None
-    return frozenset(name for name, code in before.items() if after.get(name) != code)
+    changed = {name for name, code in before.items() if after.get(name) != code}
+    if file.old is not None and file.new is not None and rebinds(file.old, file.new):
+        changed.add("what its tests use")
+    return frozenset(changed)
 
 
 def _parts(data: bytes | None) -> dict[str, str] | None:
