@@ -11,6 +11,7 @@ from judging import Court, Edits, new_repo
 
 from ralph.config import Config
 from ralph.domain import GateResult, Kind, Proof, Task, Verdict
+from ralph.engine.judge import first
 from ralph.host.process import Shim
 
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider tests"
@@ -183,3 +184,16 @@ def test_the_base_is_executed_once(court: Court) -> None:
         for tree, gate in court.told
         if tree == head_tree and gate.name == "tests"
     ] == ["base"]
+
+
+def test_tests_that_concern_the_change_go_first_and_spare_the_rest(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first, "LONG", 0.0)
+    proof_of(court, {"calc.py": FIXED, "tests/test_calc.py": with_test("assert half(3) == 1.5")})  # the base is known
+    red = court.judge(FIX, {"calc.py": FIXED, "tests/test_new.py": "def test_x():\n    assert 1 == 2\n"})
+    (gate,) = red.gates
+    assert gate.execution and gate.execution.purpose == "first" and list(gate.outcomes) == ["tests/test_new.py::test_x"]
+    assert gate.verdict is Verdict.FAILED and "the others were not run" in gate.reason
+    green = court.judge(FIX, {"calc.py": FIXED, "tests/test_calc.py": with_test("assert half(5) == 2.5")})
+    assert green.gates[0].execution and green.gates[0].execution.purpose == "head"

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from ralph.engine.judge.base import Base, beside
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment, Case, Check
+from ralph.engine.judge.first import first
 from ralph.engine.judge.flaky import again
 from ralph.engine.judge.gates import check_diff, last_word, run_gates
 from ralph.engine.judge.proof import prove
@@ -35,7 +36,9 @@ def assess(bench: Bench, case: Case, step: Steps) -> Assessment:
     with step("gates"):
         found.kept = case.kept()
         settle = last_word(again(bench, case, base, found.kept), voucher(bench, case.tree, found.kept))
-        found.gates = run_gates(beside(bench, base), case.task, case.tree, case.paths, found.kept, case.known, settle)
+        early = first(bench, case, base, found.kept)
+        stands = (case.task, case.tree, case.paths, found.kept, case.known)
+        found.gates = run_gates(beside(bench, base), *stands, settle, first=early)
     for name, check in FURTHER:
         if found.blocked or bench.stopped:
             break

@@ -29,6 +29,8 @@ CACHES = 8
 """Trees beside the present one whose caches stay."""
 Settle = Callable[[PlannedGate, GateResult], GateResult]
 """Judges a fresh verdict further, e.g. beside the base's."""
+First = Callable[[PlannedGate], GateResult | None]
+"""Runs a part of a gate on the tree that lies there; a red verdict spares the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,12 @@ def run_gates(
     known: Sequence[GateResult] = (),
     settle: Settle | None = None,
     purpose: str = "head",
+    first: First | None = None,
 ) -> tuple[GateResult, ...]:
     """Run every gate on ``tree``, independent ones side by side; all results are kept, also after a red one.
 
     ``known`` are verdicts that were executed on this very tree before: they are taken over, not run again. ``settle``
-    has the last word on each fresh verdict.
+    has the last word on each fresh verdict; what ``first`` finds red is not run as a whole.
     """
     fresh_tree(bench, tree, kept)
     before = {result.name: result for result in known}
@@ -106,6 +109,11 @@ def run_gates(
                 waiting.append(gate)
             else:
                 fresh.append(taken)
+        early = {gate.name: found for gate in waiting if (found := _early(gate, first, settle))}
+        fresh += early.values()
+        if first and not bench.place.boxed:
+            lay(bench, tree, kept)
+        waiting = [gate for gate in waiting if gate.name not in early]
         for gate, result in zip(waiting, run(bench, waiting, tree, kept, purpose=purpose), strict=True):
             fresh.append(settle(gate, result) if settle else result)
         if settle and waiting and not bench.place.boxed:
@@ -113,6 +121,13 @@ def run_gates(
         bench.told(tree, (), tuple(fresh))
         results += fresh
     return tuple(results)
+
+
+def _early(gate: PlannedGate, first: First | None, settle: Settle | None) -> GateResult | None:
+    """A red verdict on a part of the gate that stays red when it is looked at again."""
+    found = first(gate) if first else None
+    found = settle(gate, found) if found and settle else found
+    return found if found and found.blocks else None
 
 
 def run_on(

@@ -127,8 +127,7 @@ def test_map(
     ``tree`` is an accepted one (the base's, a branch's): a candidate could lie about it. The bench's place is laid
     with it where it has to be measured; the execution is given beside the map.
     """
-    name = "\0".join((bench.place.spec.night, planned.name, *said(planned), environment_of(bench, planned, tree, kept)))
-    path = shared(bench) / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.json"
+    path = _map_file(bench, planned, tree, kept)
     with open(path.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if path.exists():
@@ -140,6 +139,17 @@ def test_map(
 
 
 test_map.__test__ = False  # type: ignore[attr-defined]
+
+
+def known_map(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path]) -> TestMap | None:
+    """The map where it was measured before; it is not measured now."""
+    path = _map_file(bench, planned, tree, kept)
+    return selection.load(read_regular(path, MAX_BYTES)) if path.exists() else None
+
+
+def _map_file(bench: Bench, planned: PlannedGate, tree: str, kept: Mapping[str, Path]) -> Path:
+    name = "\0".join((bench.place.spec.night, planned.name, *said(planned), environment_of(bench, planned, tree, kept)))
+    return shared(bench) / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.json"
 
 
 def _measure_all(
