@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,18 @@ def shim() -> object:
         yield started
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
+ALIKE = {
+    "exit_at_the_end", "exit_after_the_session", "report_at_import", "report_of_atexit", "usercustomize",
+    "inner_pytest", "junitparser", "silent_reports", "ignored_by_glob", "path_file", "startup", "all_dropped",
+}  # fmt: skip
+"""Forgeries that differ little from others, and cases that do: for the long run."""
+
+
+def some(names: Iterable[str], slow: Container[str]) -> list[object]:
+    return [pytest.param(name, marks=pytest.mark.slow) if name in slow else name for name in names]
+
+
+@pytest.mark.parametrize("forgery", some(FORGERIES, ALIKE))
 def test_a_forged_run_does_not_pass(git_repo: Path, tmp_path: Path, shim: Shim, forgery: str) -> None:
     """What only leaves tests out is seen by their ids, beside the base; what says that all is well, by the canary."""
     files = {"test_it.py": SUITE, **FORGERIES[forgery]}
@@ -148,7 +160,7 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     "first_failure": ("-x -q", {"test_a.py": SUITE, "test_b.py": SUITE}),
     "second_failure": ("--maxfail=2", {"test_a.py": SUITE, "test_b.py": SUITE}),
     "green_maxfail": ("-x -rA", {"test_it.py": GREEN}),
-    "durations": ("--durations=5 -vv", {"test_it.py": GREEN}),
+    "durations": ("--durations=9 -vv", {"test_it.py": GREEN}),
     "nothing": ("-q", {"module.py": ""}),
     "cannot_import": ("-q", {"test_it.py": GREEN, "test_b.py": "import nothing_like_it\n"}),
     "none_selected": ("-k nothing_like_it", {"test_it.py": GREEN}),
@@ -189,7 +201,10 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+LONG = {"second_failure", "green_maxfail", "durations", "none_selected", "failed_first", "strict_warnings"}
+
+
+@pytest.mark.parametrize("case", some(CASES, LONG))
 def test_a_canary_changes_nothing_that_the_run_says(git_repo: Path, tmp_path: Path, shim: Shim, case: str) -> None:
     options, files = CASES[case]
     space = stage(git_repo, tmp_path / "state", shim, f"{PYTEST} {options}", files)
@@ -204,7 +219,10 @@ def test_a_canary_changes_nothing_that_the_run_says(git_repo: Path, tmp_path: Pa
     assert seen(with_canary, space.loop.tree, run) == seen(without, space.loop.tree, run)
 
 
-@pytest.mark.parametrize("options", ["-n2", "-n2 --dist=loadfile", "-n2 -x", "-n1 --maxfail=1"])
+XDIST = ["-n2", "-n2 --dist=loadfile", "-n2 -x", "-n1 --maxfail=1"]
+
+
+@pytest.mark.parametrize("options", some(XDIST, XDIST[1:]))
 def test_workers_of_xdist_carry_one_too(git_repo: Path, tmp_path: Path, shim: Shim, options: str) -> None:
     files = {"test_a.py": GREEN, "test_b.py": GREEN.replace("def test_", "def test_b_")}
     space = stage(git_repo, tmp_path / "state", shim, f"{PYTEST} -q -p xdist {options}", files)

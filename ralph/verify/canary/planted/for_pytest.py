@@ -15,7 +15,7 @@ TEST = "test_planted"
 HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (nothing more is imported than has to be)
 
 
-def _forget_me() -> None:  # pragma: no cover
+def _forget_me() -> None:
     """What tests start themselves must not inherit the plugin."""
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", HERE)]
     options = os.environ.get("PYTEST_ADDOPTS", "").replace("-p " + __name__, "").strip()
@@ -32,12 +32,12 @@ def _forget_me() -> None:  # pragma: no cover
 _forget_me()
 
 
-def planted() -> None:  # pragma: no cover
+def planted() -> None:
     expected, found = 1, 2
     assert found == expected, "planted: this test has to fail"
 
 
-class Canary(pytest.Function):  # pragma: no cover
+class Canary(pytest.Function):
     """A failing test in the file of another, without the fixtures that would prepare something for it."""
 
     beside: pytest.Item
@@ -46,7 +46,7 @@ class Canary(pytest.Function):  # pragma: no cover
         return self.beside.reportinfo()[0], 0, self.name
 
 
-def _canaries(session: pytest.Session) -> list[Any]:  # pragma: no cover
+def _canaries(session: pytest.Session) -> list[Any]:
     """One for each directory with tests: each may have hooks of its own."""
     from _pytest.fixtures import FuncFixtureInfo
 
@@ -64,11 +64,11 @@ def _canaries(session: pytest.Session) -> list[Any]:  # pragma: no cover
     return made
 
 
-def _is(nodeid: str) -> bool:  # pragma: no cover
+def _is(nodeid: str) -> bool:
     return ("::" + TEST + "_") in nodeid
 
 
-class Plugin:  # pragma: no cover
+class Plugin:
     """Runs them after all others: in this process, or in one of xdist's workers."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -135,11 +135,11 @@ class Plugin:  # pragma: no cover
         return ("", "", "") if _is(getattr(report, "nodeid", "")) else None
 
 
-def _run(item: Canary) -> None:  # pragma: no cover
+def _run(item: Canary) -> None:
     from _pytest.runner import runtestprotocol
 
     runtestprotocol(item, nextitem=None)
 
 
-def pytest_configure(config: pytest.Config) -> None:  # pragma: no cover
+def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Plugin(config), __name__ + "-planted")

@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (nothi
 __unittest = True
 
 
-class Canary(unittest.TestCase):  # pragma: no cover
+class Canary(unittest.TestCase):
     """The failing test."""
 
     longMessage = False
@@ -27,7 +27,7 @@ class Canary(unittest.TestCase):  # pragma: no cover
         return TEST + " (" + __name__ + ")"
 
 
-class Result(unittest.TextTestResult):  # pragma: no cover
+class Result(unittest.TextTestResult):
     """Says what became of the canary, and then forgets it."""
 
     def addFailure(self, test: unittest.TestCase, err: Any) -> None:
@@ -45,7 +45,7 @@ class Result(unittest.TextTestResult):  # pragma: no cover
             super().addDuration(test, elapsed)  # type: ignore[misc, unused-ignore] # since Python 3.12
 
 
-class Suite(unittest.TestSuite):  # pragma: no cover
+class Suite(unittest.TestSuite):
     """All tests, then the canary."""
 
     def run(self, result: Any, debug: bool = False) -> Any:
@@ -56,11 +56,11 @@ class Suite(unittest.TestSuite):  # pragma: no cover
         return result
 
 
-class Runner(unittest.TextTestRunner):  # pragma: no cover
+class Runner(unittest.TextTestRunner):
     resultclass = Result  # type: ignore[assignment]
 
 
-class Program(unittest.TestProgram):  # pragma: no cover
+class Program(unittest.TestProgram):
     test: unittest.TestSuite
 
     def runTests(self) -> None:
@@ -70,7 +70,7 @@ class Program(unittest.TestProgram):  # pragma: no cover
         super().runTests()
 
 
-def main() -> None:  # pragma: no cover
+def main() -> None:
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", HERE)]
     os.environ.pop("PYTHONPATH", None)
     if paths:
