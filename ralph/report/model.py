@@ -172,7 +172,7 @@ class RemovalLine:
     task: str
     commit: str
     how: str
-    """proven, conflict, red, gone or untried."""
+    """proven, conflict, needed, red, gone or untried."""
     at: tuple[str, ...] = ()
     builders: tuple[str, ...] = ()
     """Tasks that build on it."""

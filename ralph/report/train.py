@@ -86,15 +86,15 @@ def left_words(left: LeftLine, base: str, name: Ink = str, words: Ink = str) -> 
 
 def removal_words(removal: RemovalLine, name: Ink = str) -> str:
     """Whether one task's commit comes out again."""
-    builders = f"{_list([name(one) for one in removal.builders])} builds on it" if removal.builders else ""
+    verb = "builds" if len(removal.builders) == 1 else "build"
+    builders = f"{_list([name(one) for one in removal.builders])} {verb} on it" if removal.builders else ""
     match removal.how:
         case "proven":
             return f"comes out again: {name(f'ralph undo {removal.task}')}"
-        case "conflict":
+        case "conflict" | "needed":
             return f"stays in: {builders or f'{_some(removal.at, name)} was changed further'}"
         case "red":
-            also = f"; {builders}" if builders else ""
-            return f"stays in: without it {_some(removal.at, name)} is red{also}"
+            return f"stays in: without it {_some(removal.at, name)} is red"
         case "gone":
             return "nothing is left of it"
     return "not tried whether it comes out again"

@@ -333,13 +333,15 @@ def test_known_verdicts_are_taken_over(repo: Path) -> None:
 
 def test_what_others_build_on_can_not_be_taken_out(repo: Path) -> None:
     """The first task writes a function, the second changes it, the third calls it."""
-    rows = ["a", {"id": "b", "depends_on": ["a"]}, {"id": "c", "depends_on": ["a"]}, "d"]
+    rows = ["a", {"id": "b", "depends_on": ["a"]}, {"id": "c", "depends_on": ["a"]}, "d", "e", "f"]
     with night_with(repo, *rows, loops=1) as night:
         (one,) = night.loops.values()
         commit(night, one, "a", cube_dot_py="def cube(side):\n    return side**3\n")
         commit(night, one, "b", cube_dot_py="def cube(side):\n    return side * side * side\n")
         commit(night, one, "c", test_c_dot_py="from cube import cube\n\n\ndef test_c():\n    assert cube(2) == 8\n")
         commit(night, one, "d", d_dot_txt="d\n")
+        commit(night, one, "e", e_dot_py="e = 1\n")
+        commit(night, one, "f", test_f_dot_py="import e\n\n\ndef test_f():\n    assert e.e\n")
         found, _ = ride(night)
         shown = {one.task: one for one in found.removals}
         assert {task: one.how for task, one in shown.items()} == {
@@ -347,6 +349,23 @@ def test_what_others_build_on_can_not_be_taken_out(repo: Path) -> None:
             "b": "proven",
             "c": "proven",
             "d": "proven",
+            "e": "red",
+            "f": "proven",
         }
         assert shown["a"].at == ("cube.py",)
         assert shown["a"].builders == ("b", "c")
+        assert shown["e"].at == ("test_f::test_import",)
+
+
+def test_what_a_task_depends_on_stays_in_without_a_run(repo: Path) -> None:
+    with night_with(repo, "a", {"id": "b", "depends_on": ["a"]}, loops=1) as night:
+        (one,) = night.loops.values()
+        commit(night, one, "a", a_dot_txt="a\n")
+        commit(night, one, "b", b_dot_txt="b\n")
+        said: list[str] = []
+        found, _ = ride(night, said=said)
+        assert [(one.task, one.how, one.builders) for one in found.removals] == [
+            ("a", "needed", ("b",)),
+            ("b", "proven", ()),
+        ]
+        assert said == ["gates on everything without b"]

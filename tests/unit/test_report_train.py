@@ -10,7 +10,7 @@ import pytest
 from recorded_night import NIGHT, RecordedNight
 
 from ralph import report
-from ralph.report.train import sentences, train_line
+from ralph.report.train import removal_words, sentences, train_line
 
 LAND = [{"branch": f"ralph/{name}", "head": name * 40, "tasks": [name]} for name in "abd"]
 
@@ -56,6 +56,24 @@ def test_what_else_a_person_has_to_know() -> None:
     assert "Not everything was tried: it was stopped; ralph train tries again." in said(stopped="it was stopped")
     assert "Failed once and passed when run again: t1." in said(flaky=["t1"])
     assert "Not run together: only one branch." in said(skipped="only one branch")
+
+
+@pytest.mark.parametrize(
+    ("how", "at", "builders", "words"),
+    [
+        ("proven", [], [], "comes out again: ralph undo a"),
+        ("conflict", ["x.py"], ["b", "c"], "stays in: b and c build on it"),
+        ("conflict", ["x.py"], [], "stays in: x.py was changed further"),
+        ("needed", [], ["b"], "stays in: b builds on it"),
+        ("red", ["t1"], [], "stays in: without it t1 is red"),
+        ("gone", [], [], "nothing is left of it"),
+        ("untried", [], [], "not tried whether it comes out again"),
+    ],
+)
+def test_whether_a_task_comes_out_again(how: str, at: list[str], builders: list[str], words: str) -> None:
+    out = {"task": "a", "commit": "1", "how": how, "at": at, "builders": builders}
+    (line,) = train_line(row(removals=[out])).removals
+    assert removal_words(line) == words
 
 
 @pytest.fixture

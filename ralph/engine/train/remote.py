@@ -85,8 +85,8 @@ class Conductor:
             heads = {one.branch: one.head for one in some}
             night.record("train_began", {"base_commit": base, "heads": heads}, iteration=plan.spec.iteration)
             self._record(plan, await self._driven(plan))
-        except RalphError as error:
-            night.record("warning", {"text": f"the train could not be run: {error.message}"})
+        except (RalphError, OSError, ValueError) as error:  # a full disk, or a worker that says what is no train
+            night.record("warning", {"text": f"the train could not be run: {str(error)[:500]}"})
 
     async def _look(self) -> tuple[str, tuple[Candidate, ...]]:
         """The base as it is now, and the branches."""

@@ -33,11 +33,13 @@ def _without(trials: Trials, landing: Sequence[Candidate], part: Part, tree: str
         return Removal(part.task, part.commit, "conflict", tuple(paths), builders)
     if left == tree:
         return Removal(part.task, part.commit, "gone")
+    if needing:
+        return Removal(part.task, part.commit, "needed", builders=tuple(needing))
     names = tuple(candidate.branch for candidate in landing)
     asked = left, trials.checks(names, without=part.task), f"everything without {part.task}"
-    fault = fault_in(trials.gates(*asked))
+    fault = fault_in(trials.gates(*asked, sure=False))
     if fault and trials.excuse():
-        fault = fault_in(trials.gates(*asked))
+        fault = fault_in(trials.gates(*asked, sure=False))
     if fault:
-        return Removal(part.task, part.commit, "red", fault.at, tuple(needing), fault.reason)
+        return Removal(part.task, part.commit, "red", fault.at, reason=fault.reason)
     return Removal(part.task, part.commit, "proven")

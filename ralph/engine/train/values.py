@@ -89,8 +89,9 @@ class Removal:
 
     task: str
     commit: str
-    how: Literal["proven", "conflict", "red", "gone", "untried"]
-    """proven: without it, everything is green; gone: nothing of it is left that could be taken out."""
+    how: Literal["proven", "conflict", "needed", "red", "gone", "untried"]
+    """proven: without it, everything is green; needed: tasks that land depend on it, so it was not tried; gone: nothing
+    of it is left that could be taken out."""
     at: tuple[str, ...] = ()
     """Paths that others changed further; tests that are red without it."""
     builders: tuple[str, ...] = ()
