@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 # Further arguments for pytest, e.g. `make test ARGS="tests/unit -x"`.
-ARGS ?= -n auto --dist loadfile
+ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \

@@ -162,7 +162,7 @@ def unpack(project: Project, folder: Path) -> Path:
         archive.extractall(folder, filter="data")
     root = next(path for path in folder.iterdir() if path.is_dir())
     subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=root, check=True)
-    pip = [".venv/bin/python", "-m", "pip", "install", "-q", "pytest", "-e", ".", *project.needs]
+    pip = [".venv/bin/python", "-m", "pip", "install", "-q", "pytest<9", "-e", ".", *project.needs]
     subprocess.run(pip, cwd=root, check=True)
     (root / ".gitignore").write_text(".venv/\n__pycache__/\n*.egg-info/\n.pytest_cache/\n")
     who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
