@@ -236,6 +236,16 @@ CASES: list[Case] = [
         "def check(r, body):\n    assert r.code == 200\n    assert r.body == body\n\ndef test_a():\n    check(get('/'), 'x')\n",
     ),
     tests(
+        "helper with any number of arguments extracted",
+        "def test_run():\n    assert main(['show', 'a']) == 0\n",
+        "def runs(*words):\n    assert main(list(words)) == 0\n\ndef test_run():\n    runs('show', 'a')\n",
+    ),
+    tests(
+        "helper that hands its arguments on extracted",
+        "def test_run():\n    assert add(1, 2) == 3\n",
+        "def sums(wanted, *parts):\n    assert add(*parts) == wanted\n\ndef test_run():\n    sums(3, 1, 2)\n",
+    ),
+    tests(
         "helper inlined",
         "def check(r, body):\n    assert r.code == 200\n    assert r.body == body\n\ndef test_a():\n    check(get('/'), 'x')\n",
         "def test_a():\n    r = get('/')\n    assert r.code == 200\n    assert r.body == 'x'\n",

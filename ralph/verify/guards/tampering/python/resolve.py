@@ -90,7 +90,25 @@ def _rebuilt(node: ast.expr, env: Env, world: World, depth: int) -> ast.expr:
     fresh = made(node, fields)
     if isinstance(fresh, ast.Call):
         fresh.keywords.sort(key=lambda keyword: keyword.arg or "")
+        fresh.args = [one for arg in fresh.args for one in _spread(arg)]
+        return _as_list(fresh)
     return fresh
+
+
+def _spread(arg: ast.expr) -> list[ast.expr]:
+    """What ``*(a, b)`` hands on."""
+    match arg:
+        case ast.Starred(value=ast.Tuple(elts=parts) | ast.List(elts=parts)):
+            return parts
+    return [arg]
+
+
+def _as_list(node: ast.Call) -> ast.expr:
+    """``list((a, b))`` as the list that it makes."""
+    match node:
+        case ast.Call(func=ast.Name("list"), args=[ast.Tuple(elts=parts) | ast.List(elts=parts)], keywords=[]):
+            return ast.List(parts, ast.Load())
+    return node
 
 
 def _field(value: object, env: Env, world: World, depth: int) -> object:
@@ -184,6 +202,9 @@ def arguments(node: Function, site: ast.Call, env: Env, world: World, depth: int
             inner[arg.arg] = resolve(default_or_none, {}, world, depth + 1)
     for name, value in zip(names, site.args, strict=False):
         inner[name] = resolve(value, env, world, depth)
+    if spec.vararg is not None:
+        rest = [resolve(value, env, world, depth) for value in site.args[len(names) :]]
+        inner[spec.vararg.arg] = ast.Tuple(rest, ast.Load())
     for word in site.keywords:
         inner[word.arg or ""] = resolve(word.value, env, world, depth)
     if skip:
