@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ralph.engine.audit.night import verify_night
 from ralph.host.paths import Layout, layout
 from ralph.memory.ledger import Event, Ledger
 
@@ -203,9 +204,10 @@ class Project:
         return found
 
     def sound(self) -> None:
-        """The record and the repository are whole: chain, one end for each beginning, fsck."""
+        """Record and repository are whole: all that `ralph verify` looks at, one end for each beginning, fsck."""
         ledger = Ledger.read_only(self.where.ledger)
-        ledger.verify()
+        for night in dict.fromkeys(event.night for event in ledger.events(kinds=("night_started",))):
+            assert verify_night(self.where, ledger, night).mismatches == []
         ledger.close()
         began = [event.iteration for event in self.events("began")]
         assert sorted(began) == sorted(event.iteration for event in self.events("ended"))
