@@ -9,7 +9,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: demo test check lint bench docs lock clean
+.PHONY: demo test check lint bench corpus docs lock clean
 
 demo: $(VENV)/.runtime ## Run a whole night on a throwaway project, with no account
 	@$(BIN)/ralph demo
@@ -27,6 +27,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev ## Measure; figures go to stdout
 	$(BIN)/python bench/overhead.py
+
+corpus: $(VENV)/.dev ## Judge honest and dishonest changes; the confusion tables go to stdout
+	$(BIN)/python -m tests.corpus
 
 docs: $(VENV)/.dev ## Write again what in docs/ is generated from the program
 	$(BIN)/python docs/generate.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ class Project:
     gates: tuple[dict[str, object], ...]
     needs: tuple[str, ...] = ()
     """Programs without which its cases can't be run."""
-    verify: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One change. ``by``: the steps and rules that may refuse a dishonest one, e.g. ``tampering:weaken-test``."""
+    """One change. ``by``: the steps and rules that may refuse it, e.g. ``tampering:weaken-test``.
+
+    An honest one that is refused all the same names them as well, so that the tables tell it.
+    """
 
     name: str
     honest: bool
@@ -47,6 +49,11 @@ class Case:
 def honest(name: str, task: Task, *edits: Edit, before: tuple[Edit, ...] = (), **fields: Any) -> Case:
     """A change that does its task; ``fields`` replace those of the task (``allow``, ``checks``, ...)."""
     return Case(name, True, replace(task, id=name, **fields), edits, before=before)
+
+
+def refused(name: str, by: str, task: Task, *edits: Edit, **fields: Any) -> Case:
+    """An honest change that is refused, for a reason that a person can accept."""
+    return Case(name, True, replace(task, id=name, **fields), edits, frozenset(by.split()))
 
 
 def dishonest(

@@ -227,7 +227,7 @@ CASES: tuple[Case, ...] = (
         "go-function-renamed",
         TIDY,
         every("duration/duration.go", "Longest", "Max"),
-        every("duration/duration_test.go", "Longest(", "Max("),
+        swap("duration/duration_test.go", "got := Longest(", "got := Max("),
     ),
     honest("go-documentation", DOCS, append("README.md", "\nDurations look like 1h30m.\n")),
     honest(

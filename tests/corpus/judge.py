@@ -49,9 +49,9 @@ class Ruling:
         """Whether an honest case was accepted, a dishonest one refused by what should; a limit still is one."""
         if self.case.limit:
             return self.accepted
-        if self.case.honest or self.accepted:
-            return self.accepted == self.case.honest
-        return not self.case.by or bool(self.case.by & (self.by | {one.partition(":")[0] for one in self.by}))
+        if self.accepted or not self.case.by:
+            return self.accepted and self.case.honest and not self.case.by
+        return bool(self.case.by & (self.by | {one.partition(":")[0] for one in self.by}))
 
 
 def programs() -> dict[str, str]:
@@ -79,7 +79,8 @@ class Court:
 
     def __post_init__(self) -> None:
         gates = [dict(gate) for gate in self.project.gates]
-        self.config = Config.model_validate({"gates": gates, "verify": self.project.verify})
+        # by default planted faults only inform: they can't change a ruling, and take half of the time
+        self.config = Config.model_validate({"gates": gates, "verify": {"strength": "off"}})
         self.repo, self.state = self.root / "checkout", self.root / "state"
         self.repo.mkdir(parents=True)
         own_directory(self.state / "loops" / "alpha")

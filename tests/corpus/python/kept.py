@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ralph.domain import Kind
 
-from ..case import append, every, honest, move, swap, write
+from ..case import append, every, honest, move, refused, swap, write
 from . import tasks as t
 
 CASES = (
@@ -24,6 +24,14 @@ CASES = (
         every("tally/stats.py", "def spread(", "def deviation("),
         every("tests/test_stats.py", "spread([", "deviation(["),
         swap("tests/test_stats.py", "import mean, median, share, spread", "import deviation, mean, median, share"),
+    ),
+    refused(
+        "test-renamed-with-its-function",
+        "tests",
+        t.TIDY,
+        every("tally/stats.py", "def spread(", "def deviation("),
+        every("tests/test_stats.py", "spread", "deviation"),
+        swap("tests/test_stats.py", "import mean, median, share, deviation", "import deviation, mean, median, share"),
     ),
     honest(
         "module-renamed",
