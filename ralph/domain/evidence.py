@@ -42,7 +42,7 @@ class Execution:
     attempt: int = 1
     """The n-th execution of this command on this tree and environment for one verdict."""
     purpose: str = "head"
-    """What it was run for: head, base, rerun, fail-to-pass, replay, stub, coverage, mutant, train."""
+    """What it was run for: head, base, rerun, fail-to-pass, replay, stub, control, coverage, mutant, train."""
     canary: str = ""
     """Id of the failing test that was planted; empty: the runner takes none."""
 

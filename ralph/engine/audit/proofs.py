@@ -45,7 +45,7 @@ def check(told: Told, book: Book, config: Config, files: Files, scripts: Mapping
 
 def _runs(told: Told, config: Config, files: Files, scripts: Mapping[str, str]) -> dict[str, list[GateResult]] | None:
     """What the runs on the base's source and on stubs say, by purpose; None where bytes are missing."""
-    found: dict[str, list[GateResult]] = {"fail-to-pass": [], "stub": []}
+    found: dict[str, list[GateResult]] = {"fail-to-pass": [], "stub": [], "control": []}
     for run in told.result.runs:
         if run.execution.purpose in found:
             result = read_again(told, run.execution, config, files, scripts)
@@ -66,9 +66,14 @@ def _grade(identity: str, runs: Mapping[str, list[GateResult]]) -> Proof:
             outcomes = [(stub.outcomes.get(identity), _messages(stub)(identity)) for stub in stubs]
             known = [one for one in outcomes if one[0] is not None] or outcomes or [(None, said(identity))]
             grade = classify.on_stubs(*known[0])
-        grades.append(grade)
+        controls = [one for one in runs["control"] if _argv(one) == _argv(base)] if grade is Proof.PROVEN else []
+        grades.append(classify.on_control(controls[0].outcomes.get(identity)) if controls else grade)
     known_first = sorted(grades, key=lambda grade: grade is Proof.INCONCLUSIVE)
     return known_first[0] if known_first else Proof.INCONCLUSIVE
+
+
+def _argv(result: GateResult) -> tuple[str, ...]:
+    return result.execution.argv if result.execution else ()
 
 
 def _messages(result: GateResult) -> Callable[[str], str]:

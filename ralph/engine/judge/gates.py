@@ -210,18 +210,21 @@ def _same(bench: Bench, known: GateResult | None, gate: PlannedGate) -> GateResu
 
 def cache_of(place: Place, gate: Gate, tree: str) -> Path:
     """Where a gate finds its caches. Types and lint check what they find there against the files and run no code of
-    the tree, so theirs outlast it; all others may write anything, and begin with nothing at each tree."""
+    the tree, so theirs outlast it; all others may write anything: each has a place of its own and begins with nothing
+    whenever a tree is laid, so that no run tells a later one what it was."""
     if gate.kind in ("types", "lint"):
         return place.loop / "cache" / "kept" / gate.name
-    return place.loop / "cache" / "trees" / tree[:16]
+    return place.loop / "cache" / "trees" / f"{tree[:16]}-{gate.name}"
 
 
 def _forget_caches(place: Place, tree: str) -> None:
-    """Remove the caches of all but the last trees."""
+    """Remove the caches of this tree, and of all but the last others (some of which lie beside it at the moment)."""
     root = place.loop / "cache" / "trees"
-    others = [path for path in root.iterdir() if path.name != tree[:16]] if root.is_dir() else []
-    for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-CACHES]:
-        delete_tree(path, place.loop)
+    every = sorted(root.iterdir(), key=lambda path: path.stat().st_mtime) if root.is_dir() else []
+    others = list(dict.fromkeys(path.name[:16] for path in reversed(every) if path.name[:16] != tree[:16]))[CACHES:]
+    for path in every:
+        if path.name[:16] in (*others, tree[:16]):
+            delete_tree(path, place.loop)
 
 
 def _run(

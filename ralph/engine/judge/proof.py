@@ -12,6 +12,7 @@ from ralph.engine.judge.gates import BLOB_LIMIT, Job, plan, run_apart, run_on
 from ralph.verify.gates import PlannedGate
 from ralph.verify.guards import is_test
 from ralph.verify.proof import classify, stubs
+from ralph.verify.proof.retold import retold
 from ralph.verify.proof.touched import TestFile, Touched, is_data, touched
 from ralph.verify.proof.verdict import graded, verdict
 from ralph.verify.select import file_of, select
@@ -71,6 +72,9 @@ def _prove(bench: Bench, found: Assessment, planned: PlannedGate, suite: GateRes
     shown.runs += [run for result in results.values() for run in _as_runs(result)]
     if base := results.get("fail-to-pass"):
         _on_base(bench, found, planned, base, tests, shown)
+        _under_the_same_terms(bench, found, planned, tests, shown)
+    elif tests.here:
+        shown.tests |= dict.fromkeys(tests.here, Proof.NOT_DISCRIMINATING)  # nothing but tests was changed
     if replay := results.get("replay"):
         removed = _removed(bench, found)
         said = _messages(replay)
@@ -82,8 +86,8 @@ def _jobs(
     bench: Bench, found: Assessment, planned: PlannedGate, changes: Sequence[Change], tests: Touched
 ) -> Iterable[Job]:
     case = found.case
-    if tests.here:
-        tree = bench.workspace.compose(case.head_tree, {one.path: _new(one) for one in changes})
+    tree = bench.workspace.compose(case.head_tree, {one.path: _new(one) for one in changes})
+    if tests.here and tree != case.tree:
         gate = select(planned, tests.here) or planned
         yield Job(bench.aside("proof"), gate, tree, case.base_kept, "fail-to-pass")
     if tests.replaced:
@@ -108,7 +112,7 @@ def _on_base(
             shown.tests[identity] = proof
     if not unclear:
         return
-    result = _on_stubs(bench, found, planned, unclear)
+    result = _on_stubs(bench, found, planned, tests)
     shown.runs += _as_runs(result) if result else ()
     again = _messages(result) if result else said
     for identity in unclear:
@@ -116,19 +120,40 @@ def _on_base(
         shown.tests[identity] = classify.on_stubs(outcome, again(identity))
 
 
-def _on_stubs(bench: Bench, found: Assessment, planned: PlannedGate, ids: Sequence[str]) -> GateResult | None:
+def _under_the_same_terms(bench: Bench, found: Assessment, planned: PlannedGate, tests: Touched, shown: _Shown) -> None:
+    """Run what counts as proof as it ran on the base, but on the change, whose text alone differs from the candidate's.
+
+    What fails here as well told the runs apart by their selection or place, or the source by its text.
+    """
+    gate = select(planned, tests.here)
+    proven = [one for one in tests.here if shown.tests.get(one) is Proof.PROVEN]
+    if gate is None or not proven:
+        return
+    tree = bench.workspace.compose(found.case.tree, _edited(bench, found, lambda _, new, path: retold(new, path)))
+    (result,) = run_on(bench.aside("proof"), [gate], tree, found.kept, purpose="control")
+    shown.runs += _as_runs(result)
+    shown.tests |= {one: classify.on_control(result.outcomes.get(one)) for one in proven}
+
+
+def _on_stubs(bench: Bench, found: Assessment, planned: PlannedGate, tests: Touched) -> GateResult | None:
     """The change itself with everything that it adds made useless; None where nothing could be."""
+    edits = _edited(bench, found, stubs.stub)
+    if not edits:
+        return None
+    tree = bench.workspace.compose(found.case.tree, edits)
+    gate = select(planned, tests.here) or planned
+    return run_on(bench.aside("proof"), [gate], tree, found.kept, purpose="stub")[0]
+
+
+def _edited(bench: Bench, found: Assessment, edit: Callable[[bytes | None, bytes, str], bytes | None]) -> Edits:
+    """The changed sources as ``edit`` makes them of their old and new bytes, where it makes something of them."""
     edits: Edits = {}
     for change in found.case.changes:
         if change.status != "D" and change.new_mode.startswith("100") and not is_test(change.path, bench.config):
             new = bench.workspace.blob(change.new_blob, BLOB_LIMIT)
-            if (made := stubs.stub(_bytes(bench, change.old_blob, change.old_mode), new, change.path)) is not None:
+            if (made := edit(_bytes(bench, change.old_blob, change.old_mode), new, change.path)) is not None:
                 edits[change.path] = (change.new_mode, bench.workspace.write_blob(made))
-    if not edits:
-        return None
-    tree = bench.workspace.compose(found.case.tree, edits)
-    gate = select(planned, ids) or planned
-    return run_on(bench.aside("proof"), [gate], tree, found.kept, purpose="stub")[0]
+    return edits
 
 
 def _known_as_original(tests: Touched, found: Assessment) -> list[str]:

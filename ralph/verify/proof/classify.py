@@ -67,6 +67,11 @@ def on_stubs(outcome: str | None, message: str) -> Proof:
     return Proof.IMPORT_ONLY if outcome or missing_name(message) else Proof.INCONCLUSIVE
 
 
+def on_control(outcome: str | None) -> Proof:
+    """What a test is worth that failed without the change, by how it runs with the change under the same terms."""
+    return Proof.PROVEN if outcome == "passed" else Proof.INCONCLUSIVE
+
+
 def broke(message: str, removed: Collection[str]) -> bool:
     """Whether an original test that fails on the new source shows broken behaviour.
 

@@ -12,7 +12,7 @@ _SAID = {
     Proof.PROVEN: "fails without the change and passes with it",
     Proof.NOT_DISCRIMINATING: "passes without the change as well",
     Proof.IMPORT_ONLY: "dies without the change before it checks anything",
-    Proof.INCONCLUSIVE: "could not be run without the change",
+    Proof.INCONCLUSIVE: "could not be run without the change, or fails with it too when run alone, comments aside",
 }
 
 

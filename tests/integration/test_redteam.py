@@ -1,0 +1,106 @@
+"""Changes that try to be accepted without doing what they should: one for each way that once worked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from judging import Court, Edits, new_repo
+
+from ralph.config import Config
+from ralph.domain import Kind, Task, Verdict
+from ralph.host.process import Shim
+
+PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+SOURCE = """\
+def half(a):
+    return a // 2
+
+
+def limit():
+    return 3
+"""
+TESTS = """\
+from calc import half
+
+
+def test_half():
+    assert half(4) == 2
+"""
+BASE = {
+    "calc.py": SOURCE,
+    "tests/conftest.py": "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n",
+    "tests/test_calc.py": TESTS,
+    "tests/test_limit.py": "from calc import limit\n\n\ndef test_limit():\n    assert limit() == 3\n",
+}
+FIX = Task("t", "T", kind=Kind.FIX)
+IDLE = SOURCE + "\n# fixed\n"
+FIXED = SOURCE.replace("a // 2", "a / 2  # the whole half")
+
+
+def config() -> Config:
+    gate = {"name": "tests", "command": f"{PYTEST} tests", "kind": "tests"}
+    gate["env"] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return Config.model_validate({"gates": [gate], "verify": {"strength": "off"}})
+
+
+@pytest.fixture(scope="module")
+def shim() -> Iterator[Shim]:
+    with Shim.start(-1, "0" * 32) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def court(tmp_path_factory: pytest.TempPathFactory, shim: Shim) -> Court:
+    folder = tmp_path_factory.mktemp("court")
+    return Court(new_repo(folder / "repo"), folder / "state", shim, config(), BASE)
+
+
+def refusal(court: Court, edits: Edits, task: Task = FIX) -> str:
+    return court.judge(task, edits).blocked
+
+
+def new_test(*body: str, given: str = "") -> str:
+    return TESTS + f"\n\ndef test_new({given}):\n" + "".join(f"    {line}\n" for line in body)
+
+
+def test_an_honest_change_is_accepted(court: Court) -> None:
+    found = court.judge(FIX, {"calc.py": FIXED, "tests/test_calc.py": new_test("assert half(3) == 1.5")})
+    assert not found.blocked
+    proof = found.gates[-1]
+    assert [run.execution.purpose for run in proof.runs] == ["fail-to-pass", "control"]
+    assert proof.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        new_test("assert half(4) + (len(request.session.items) == 1) == 2", given="request"),
+        new_test("import sys", "assert half(4) + any('::' in one for one in sys.argv) == 2"),
+        new_test("import sys", "assert half(4) == 2", "assert {'test_limit', 'tests.test_limit'} & set(sys.modules)"),
+    ],
+    ids=["number of tests", "arguments", "other tests"],
+)
+def test_a_test_that_tells_runs_apart_proves_nothing(court: Court, test: str) -> None:
+    assert "test_new could not be run" in refusal(court, {"calc.py": IDLE, "tests/test_calc.py": test})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ("text = pathlib.Path(calc.__file__).read_text()", "assert half(4) == 2", "assert '# fixed' in text"),
+        ("size = pathlib.Path(calc.__file__).stat().st_size", "assert half(4) == 2", f"assert size == {len(IDLE)}"),
+    ],
+    ids=["comment", "size"],
+)
+def test_a_test_that_knows_the_source_by_its_text_proves_nothing(court: Court, body: tuple[str, ...]) -> None:
+    test = new_test("import pathlib, calc", *body)
+    assert "test_new could not be run" in refusal(court, {"calc.py": IDLE, "tests/test_calc.py": test})
+
+
+def test_without_a_change_of_anything_but_tests_nothing_is_proven(court: Court) -> None:
+    """It passes at its first run and fails at the second one on the same tree."""
+    mark = ("import os, pathlib", "place = pathlib.Path(os.environ['XDG_CACHE_HOME'])")
+    test = new_test(*mark, "assert half(4) + place.exists() == 2", "place.mkdir(parents=True)")
+    assert "passes without the change as well" in refusal(court, {"tests/test_calc.py": test})
