@@ -11,14 +11,23 @@ from collections.abc import Mapping, Sequence
 
 
 def words(row: Mapping[str, object]) -> str:
-    """The phrase for a verdict of kind proof, strength or review; empty for any other."""
+    """The phrase for a proof, a strength, a review or a green run with flaky tests; empty for any other."""
     if isinstance(proof := row.get("proof"), Mapping):
         return _proof(proof)
     if isinstance(strength := row.get("strength"), Mapping):
         return _strength(strength)
     if isinstance(review := row.get("review"), Mapping):
         return _review(review)
-    return ""
+    return _flaky(row)
+
+
+def _flaky(row: Mapping[str, object]) -> str:
+    """Tests that passed and failed on the same tree are never among those that passed."""
+    tests, counts = _strings(row.get("flaky")), row.get("counts")
+    if not tests or row.get("verdict") != "passed":
+        return ""
+    passed = f"{counts.get('passed', 0)} passed, " if isinstance(counts, Mapping) else ""
+    return f"{passed}{len(tests)} flaky: {', '.join(tests[:3])}{', ...' if len(tests) > 3 else ''}"
 
 
 def on_base(row: Mapping[str, object]) -> bool:
