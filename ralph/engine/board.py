@@ -214,7 +214,3 @@ class Board:
             state.attempts, state.history, state.agent = 0, [], ""
             state.commit, state.pinned = None, ""
             state.drop_kept()
-
-    def open_iterations(self) -> dict[str, dict[str, Any]]:
-        """Iterations that began and never ended: what a crash left."""
-        return dict(self._began)

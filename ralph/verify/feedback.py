@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from ralph.core.inert import visible
 from ralph.domain import GateResult, GuardResult, Verdict
 
+LEFT_OUT = "left-out"
+"""Name of the result that lists what lay in the work tree and is no part of the change."""
 _MOST_FINDINGS = 20
 _MOST_FAILURES = 12
 
@@ -32,20 +34,6 @@ def summary(guards: Sequence[GuardResult], gates: Sequence[GateResult]) -> str:
     return lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
 
 
-def first_assertion(gates: Sequence[GateResult]) -> str:
-    """The first failing test with the first line of what it said; else the last line of the first red gate's output."""
-    for gate in gates:
-        if gate.blocks and gate.failures:
-            failure = gate.failures[0]
-            said = failure.message.strip().split("\n", 1)[0]
-            return f"{failure.id}: {said}" if said else failure.id
-    for gate in gates:
-        if gate.blocks:
-            lines = [line for line in gate.excerpt.splitlines() if line.strip()]
-            return lines[-1].strip() if lines else gate.reason
-    return ""
-
-
 def _first_finding(guard: GuardResult) -> str:
     if not guard.findings:
         return guard.verdict.value
@@ -55,6 +43,9 @@ def _first_finding(guard: GuardResult) -> str:
 
 def _of_guards(guards: Sequence[GuardResult]) -> Iterator[str]:
     for guard in guards:
+        if guard.name == LEFT_OUT and guard.findings:
+            told = [f"- {finding.path}: {finding.message}" for finding in guard.findings[:_MOST_FINDINGS]]
+            yield visible("\n".join(["not part of your change, so no gate has seen it:", *told]))
         if not guard.verdict.blocks:
             continue
         lines = [f"guard {guard.name}: {guard.verdict.value}"]

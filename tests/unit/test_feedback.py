@@ -35,7 +35,6 @@ def test_only_what_blocks_is_told_with_command_exit_code_tests_and_output() -> N
 def test_nothing_blocks_nothing_is_told() -> None:
     assert feedback.text([FINE], [GREEN, ADVICE]) == ""
     assert feedback.summary([FINE], [GREEN]) == "all guards and gates passed"
-    assert feedback.first_assertion([GREEN, ADVICE]) == ""
 
 
 def test_the_summary_names_the_first_and_counts_the_others() -> None:
@@ -43,11 +42,10 @@ def test_the_summary_names_the_first_and_counts_the_others() -> None:
     assert feedback.summary([], [RED]) == "gate tests: exit 1, 1 of 2 tests failed"
 
 
-def test_the_first_assertion_is_a_tests_or_the_last_line() -> None:
-    lint = GateResult("lint", "lint", Verdict.FAILED, "exit 1", excerpt="a.py:1 E1\nFound 1 error.\n")
-    assert feedback.first_assertion([lint, RED]) == "tests/test_a.py::test_x: AssertionError: assert 1 == 2"
-    assert feedback.first_assertion([lint]) == "Found 1 error."
-    assert feedback.first_assertion([GateResult("x", "other", Verdict.NOT_RUN, "exit 127")]) == "exit 127"
+def test_what_is_no_part_of_the_change_is_told_beside_what_blocks() -> None:
+    left = GuardResult("left-out", Verdict.PASSED, (Finding("ignored", "data/", "ignored", note=True),))
+    told = feedback.text([left], [RED])
+    assert told.startswith("not part of your change, so no gate has seen it:\n- data/: ignored\n\ngate tests")
 
 
 def test_not_run_is_said_to_block() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ralph.config import Gate
-from ralph.domain import Change, Execution, GateResult, GuardResult, Task, Verdict
+from ralph.domain import Change, Execution, Finding, GateResult, GuardResult, Task, Verdict
 from ralph.engine.desk import redact_file
 from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.judge.bench import Bench
@@ -21,6 +21,7 @@ from ralph.verify import gates as rules
 from ralph.verify import guards as guard_rules
 from ralph.verify import reports, tools
 from ralph.verify.excerpt import read_log
+from ralph.verify.feedback import LEFT_OUT
 from ralph.verify.gates import PlannedGate
 from ralph.verify.runners import package_scripts
 
@@ -71,9 +72,17 @@ def check_diff(bench: Bench, task: Task, changes: Sequence[Change], tree: str) -
         shared_files=spec.shared_files,
         known_secrets=bench.known_secrets,
     )
-    results = tuple(found)
+    results = (*found, *_left_out(bench, changes))
     bench.told(tree, results, ())
     return results
+
+
+def _left_out(bench: Bench, changes: Sequence[Change]) -> list[GuardResult]:
+    """What lies in the work tree and is no part of the change: said to the agent, never a verdict."""
+    ignored = bench.workspace.newly_ignored(bench.place.spec.head, changes)
+    notes = [*bench.workspace.oddities, *(Finding("ignored", path, "ignored since your change") for path in ignored)]
+    told = tuple(replace(finding, note=True) for finding in notes)
+    return [GuardResult(LEFT_OUT, Verdict.PASSED, told)] if told else []
 
 
 def plan(bench: Bench, task: Task, tree: str, paths: Sequence[str]) -> list[PlannedGate]:

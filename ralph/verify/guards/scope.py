@@ -50,8 +50,3 @@ def findings(diff: Diff, shared: tuple[str, ...]) -> list[Finding]:
             owned = ", ".join(diff.task.files[:6])
             found.append(Finding("not-owned", path, f"the task owns {owned}"))
     return found
-
-
-def _owns(diff: Diff, path: str, may_test: bool) -> bool:
-    files = diff.task.files
-    return not files or globs.matches(files, path) or (may_test and is_test(path, diff.config))
