@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+DECLARED = "declared by the task: "
+"""How the message of a finding begins that a task's ``allow`` let through."""
+
 
 def words(row: Mapping[str, object]) -> str:
     """The phrase for a proof, a strength, a review or a green run with flaky tests; empty for any other."""
@@ -54,6 +57,31 @@ _COMPARED = {
     "newly_passing": "newly passing",
     "still_failing": "red on the base too",
 }
+
+
+def declared(row: Mapping[str, object]) -> list[str]:
+    """What the row of a guard says was let through because the task declares it, each with its place."""
+    notes = [one for one in _rows(row.get("findings")) if str(one.get("message", "")).startswith(DECLARED)]
+    return list(dict.fromkeys(f"{place(one)}: {str(one['message']).removeprefix(DECLARED)}" for one in notes))
+
+
+def survivors(row: Mapping[str, object]) -> list[str]:
+    """The faults planted in a change's lines that no test noticed, each with its place."""
+    strength = row.get("strength")
+    mutants = _rows(strength.get("mutants")) if isinstance(strength, Mapping) else []
+    alive = [one for one in mutants if one.get("fate") == "survived"]
+    return [f"{place(one)}: {one.get('before')} became {one.get('after')}" for one in alive]
+
+
+def unproven(row: Mapping[str, object]) -> bool:
+    """Whether the verdict of a proof says that no test shows the change."""
+    proof = row.get("proof")
+    return isinstance(proof, Mapping) and proof.get("grade") != "proven"
+
+
+def place(row: Mapping[str, object]) -> str:
+    """``path:line`` of a finding or a mutant."""
+    return f"{row.get('path')}:{row['line']}" if row.get("line") else str(row.get("path", ""))
 
 
 def _proof(proof: Mapping[str, object]) -> str:

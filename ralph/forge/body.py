@@ -83,6 +83,7 @@ def _lines(told: Story, config: Config, detail: _Detail) -> Iterator[str]:
         names = ", ".join(inert.code(name) for name in told.after)
         yield f"\n**Stacks on {names}**: review and merge that first."
     shown = told.landed[: detail.tasks]
+    yield from _declared(shown, detail)
     yield from ("", "## What changed", "")
     for landed in shown:
         yield from _changed(landed, detail)
@@ -96,6 +97,16 @@ def _lines(told: Story, config: Config, detail: _Detail) -> Iterator[str]:
     yield from ("", "## Run it again", "", _again(told, config))
     yield from ("", "## Cost", "", _cost(told))
     yield from _said(shown, detail)
+
+
+def _declared(shown: Iterable[Landed], detail: _Detail) -> Iterator[str]:
+    """Weaker tests and changed settings of checks come before anything else."""
+    lines = [(landed.id, place) for landed in shown for place in landed.declared]
+    if lines:
+        yield from ("", "## Changes to tests and checks that the tasks declare", "")
+        yield from (f"- {inert.code(id)}: {inert.markdown(place, 300)}" for id, place in lines[: detail.files])
+    if len(lines) > detail.files:
+        yield f"- and {len(lines) - detail.files} more; `ralph evidence` names them"
 
 
 def _changed(landed: Landed, detail: _Detail) -> Iterator[str]:
@@ -154,8 +165,22 @@ def _not_executed(told: Story) -> Iterator[str]:
     kinds = {ran.kind for landed in told.landed for ran in landed.ran}
     if "proof" not in kinds:
         yield "Proof that new tests fail without the change."
+    yield from _weak(told)
+    if "strength" not in kinds:
+        yield "How much the tests would notice: no fault was planted in the changed lines."
     if "review" not in kinds:
         yield "A review. The acceptance criteria are the task's; no gate reads them."
+
+
+def _weak(told: Story) -> Iterator[str]:
+    """What was executed, and showed that the tests do not say much about the change."""
+    if bare := [landed.id for landed in told.landed if any(ran.unproven for ran in landed.ran)]:
+        yield f"Proof by a test: none shows what {', '.join(inert.code(id) for id in bare[:20])} changed."
+    for landed in told.landed:
+        alive = [one for ran in landed.ran for one in ran.survivors]
+        if alive:
+            more = f" and {len(alive) - 1} more" if len(alive) > 1 else ""
+            yield f"{inert.code(landed.id)}: no test notices a fault planted at {inert.markdown(alive[0], 160)}{more}."
 
 
 def _by_exit_code(ran: Ran) -> bool:

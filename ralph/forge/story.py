@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ralph.core.claim_words import on_base, words
+from ralph.core.claim_words import declared, on_base, survivors, unproven, words
 from ralph.domain import Task
 from ralph.memory.ledger import Event
 
@@ -27,6 +27,10 @@ class Ran:
     network: bool
     said: str = ""
     """Of a proof, a strength or a review what it showed, in a phrase."""
+    unproven: bool = False
+    """A proof that found no test that shows the change."""
+    survivors: tuple[str, ...] = ()
+    """Of a strength the planted faults that no test noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Landed:
     said: str
     """The agent's last words, as they are."""
     iterations: int
+    declared: tuple[str, ...] = ()
+    """What guards let through because the task declares it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,14 @@ def _landed(id: str, rows: Sequence[Event], commits: Sequence[Event], task: Task
         ran=tuple(gates.values()),
         said=str(ended[-1].data.get("said") or "") if ended else "",
         iterations=len(began),
+        declared=tuple(
+            dict.fromkeys(
+                place
+                for event in own
+                if event.kind == "guard" and event.data.get("tree") == tree
+                for place in declared(event.data)
+            )
+        ),
     )
 
 
@@ -132,6 +146,8 @@ def _ran(data: Mapping[str, Any]) -> Ran:
         advisory=bool(data.get("advisory")),
         network=bool(execution.get("network")),
         said=words(data),
+        unproven=unproven(data),
+        survivors=tuple(survivors(data)),
     )
 
 

@@ -25,6 +25,7 @@ from ralph.report.model import (
 from ralph.report.needs import needs
 from ralph.report.sums import gate_strength, last_sums
 from ralph.report.tasks import changed_paths, histories, task_line
+from ralph.report.touched import touched, unnoticed
 from ralph.report.train import last_forecast, last_train
 
 
@@ -78,6 +79,8 @@ def from_events(source: Iterable[Event]) -> NightReport:
         forecast=last_forecast(events),
         sums=last_sums(events),
         gate_strength=gate_strength(events),
+        touched=touched(events, tasks),
+        unnoticed=unnoticed(events, tasks),
     )
 
 

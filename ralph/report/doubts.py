@@ -44,6 +44,7 @@ def _gates(landed: Sequence[TaskLine]) -> Iterable[Doubt]:
         ("objected", "Landed although the reviewer still objects.", _objected),
         ("exit_code_only", "Tests judged by exit code alone, without results for each test.", _by_exit_code),
         ("other_tree", "A gate ran on another tree than the committed one.", lambda task, gate: gate.tree != task.tree),
+        ("unproven", "No test shows what these changed.", lambda _, gate: gate.unproven),
         ("reported", "A gate's verdict is only reported, no execution is on record.", _only_reported),
         ("network", "Gates shared the machine's network.", lambda _, gate: gate.network),
     ]

@@ -63,6 +63,8 @@ class GateLine:
     log_sha256: str = ""
     said: str = ""
     """Of a proof, a strength or a review what it showed, in a phrase."""
+    unproven: bool = False
+    """A proof that found no test that shows the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,17 @@ class SpotLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TouchLine:
+    """What a change did to tests or to what configures checks."""
+
+    task: str
+    places: tuple[str, ...]
+    """Each with its path."""
+    commit: str = ""
+    """It landed, because the task declares it; empty: it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class SumLine:
     """What all branches together did to the code base. Lines and complexity are differences."""
 
@@ -338,6 +351,8 @@ class NightReport:
     forecast: tuple[ClashLine, ...] = ()
     sums: SumLine | None = None
     gate_strength: tuple[WeakLine, ...] = ()
+    touched: tuple[TouchLine, ...] = ()
+    unnoticed: tuple[SpotLine, ...] = ()
 
     def of(self, *outcomes: str) -> list[TaskLine]:
         """Tasks with one of these outcomes, in the order in which they first ran."""

@@ -63,6 +63,7 @@ class _Writer:
         yield ""
         yield from self._summary()
         sections = [
+            ("Changes to tests and checks", self._touched()),
             ("Needs you", self._needs()),
             ("Landed, in the order to review", self._landed()),
             ("Failed", self._failed()),
@@ -108,6 +109,14 @@ class _Writer:
             f"{plural(totals.files, 'file')} changed, {totals.spend.tokens:,} tokens, {money(totals.spend)}."
         )
 
+    def _touched(self) -> Iterator[str]:
+        """One line a task: what was let through stands before what was refused."""
+        for one in self.report.touched[: self.detail.items]:
+            more = f" and {len(one.places) - 1} more" if len(one.places) > 1 else ""
+            how = f"landed as declared in {self.ink.code(one.commit[:10])}" if one.commit else "refused"
+            yield f"- {self.name(one.task)}: {how}: {self.reason(one.places[0])}{more}"
+        yield from self.cut(self.report.touched)
+
     def _needs(self) -> Iterator[str]:
         failures = {task.id: task.failure for task in self.report.of("needs_human")}
         for position, need in enumerate(self.report.needs[: self.detail.items], start=1):
@@ -133,6 +142,8 @@ class _Writer:
                 place = f"{spot.path}:{spot.line}" if spot.line else spot.path
                 whose = f" ({', '.join(self.name(task) for task in spot.tasks[:3])})" if spot.tasks else ""
                 yield f"- {self.name(place)}: {self.reason(spot.why)}{whose}"
+        for spot in self.report.unnoticed[: min(self.detail.items, 5)]:
+            yield f"- {self.name(spot.path)}: {self.reason(spot.why)} ({self.name(spot.tasks[0])})"
         if said := strength_words(self.report.gate_strength, self.name):
             yield f"- {said}"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ralph.core.claim_words import on_base, words
+from ralph.core.claim_words import on_base, unproven, words
 from ralph.domain import Grade, TestCounts, Verdict
 from ralph.memory.ledger import Event
 from ralph.report import read
@@ -44,6 +44,7 @@ def gate_line(event: Event) -> GateLine:
         log=read.text(execution, "log"),
         log_sha256=read.text(execution, "log_sha256"),
         said=words(data),
+        unproven=unproven(data),
     )
 
 

@@ -85,6 +85,7 @@ Acceptance, as the task states it:
 ## What was not
 
 - Proof that new tests fail without the change.
+- How much the tests would notice: no fault was planted in the changed lines.
 - A review. The acceptance criteria are the task's; no gate reads them.
 
 ## Run it again
@@ -309,3 +310,20 @@ def test_the_default_configuration_has_no_commands(night: RecordedNight) -> None
     _, body = compose(night.ledger.events(), "ralph/loop-1", Config(), {})
     assert re.search(r"```sh\ngit switch --detach [0-9a-f]{40}\npytest -q\n```", body)
     assert "### `t1` Do t1" in body
+
+
+def test_what_was_done_to_tests_and_what_no_test_notices(night: RecordedNight) -> None:
+    step = night.began("t1")
+    finding = {"rule": "weaken-test", "path": "tests/test_a.py", "line": 7, "note": True}
+    message = "declared by the task: the expected value changed"
+    step.row("guard", name="tampering", tree=step.tree, verdict="passed", findings=[{**finding, "message": message}])
+    mutant = {"path": "src/a.py", "line": 3, "before": "a < b", "after": "a <= b", "fate": "survived"}
+    step.gate("strength", "strength", strength={"changed": 1, "covered": 1, "mutants": [mutant]}, execution=None)
+    step.gate("proof", "proof", proof={"grade": "not_provable", "tests": {}, "reason": ""}, execution=None)
+    step.commits()
+    _, body = composed(night, Task("t1", "One"))
+    assert body.index("## Changes to tests and checks that the tasks declare") < body.index("## What changed")
+    assert "- `t1`: tests/test_a.py:7: the expected value changed" in body
+    assert "- Proof by a test: none shows what `t1` changed." in body
+    assert "- `t1`: no test notices a fault planted at src/a.py:3: a &lt; b became a &lt;= b." in body
+    assert "How much the tests would notice" not in body

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from recorded_night import RecordedNight
+from recorded_night import Iteration, RecordedNight
 
 from ralph import report
 from ralph.domain import Grade, TestCounts, Verdict
@@ -334,3 +334,43 @@ def test_words_wrap_in_a_terminal_and_paths_stay_whole(night: RecordedNight, col
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (wide, narrow)]
     assert plain[0].split() == plain[1].split()
     assert max(len(line) for line in plain[1].splitlines() if " " in line.strip().removeprefix("- ")) <= 40
+
+
+def guarded(step: Iteration, verdict: str, message: str, *, note: bool = False, name: str = "tampering") -> None:
+    finding = {"rule": "weaken-test", "path": "tests/test_a.py", "line": 7, "message": message, "note": note}
+    step.row("guard", name=name, tree=step.tree, verdict=verdict, findings=[finding])
+
+
+def test_what_was_done_to_tests_comes_first(night: RecordedNight) -> None:
+    refused = night.began("t1")
+    guarded(refused, "failed", "the assertion is weaker")
+    refused.ends("rejected", "guard tampering")
+    night.land("t1")
+    step = night.began("t2")
+    guarded(step, "passed", "declared by the task: the expected value changed", note=True)
+    step.commits()
+    leftover = night.began("t3")
+    guarded(leftover, "passed", "a print is left", note=True)
+    leftover.commits()
+    text = page(night)
+    assert headings(text)[1:3] == ["Changes to tests and checks", "Landed, in the order to review"]
+    first = text.index("`t2`: landed as declared in `00000003cc`: tests/test_a.py:7: the expected value changed")
+    assert first < text.index("`t1`: refused: tests/test_a.py:7: the assertion is weaker")
+    assert "`t3`: landed as declared" not in text
+
+
+def test_faults_that_no_test_noticed_are_where_to_look(night: RecordedNight) -> None:
+    for task, alive in (("t1", 1), ("t2", 2)):
+        step = night.began(task)
+        fates = ["killed", *["survived"] * alive]
+        mutants = [
+            {"path": f"src/{task}.py", "line": n, "before": "<", "after": "<=", "fate": fate}
+            for n, fate in enumerate(fates)
+        ]
+        step.gate("strength", "strength", strength={"changed": 3, "covered": 3, "mutants": mutants}, execution=None)
+        step.gate("proof", "proof", proof={"grade": "not_provable", "tests": {}, "reason": ""}, execution=None)
+        step.commits()
+    text = page(night)
+    first = text.index("`src/t2.py:1`: no test notices a fault planted here: &lt; became &lt;=, and 1 more (`t2`)")
+    assert first < text.index("`src/t1.py:1`: no test notices a fault planted here: &lt; became &lt;= (`t1`)")
+    assert "No test shows what these changed. (`t1`, `t2`)" in text

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ralph.config import Gate
 from ralph.core import globs
+from ralph.core.claim_words import DECLARED
 from ralph.domain import Change, Finding
 from ralph.verify.guards import sections
 from ralph.verify.guards.diff import Diff
@@ -188,5 +189,5 @@ def _unless_allowed(diff: Diff, change: Change, kind: str, message: str) -> list
     kinds = ("config", "protected") if kind == "config" else ("protected",)
     patterns = [entry.split(":", 1)[1] for entry in diff.task.allow if entry.split(":", 1)[0] in kinds and ":" in entry]
     if any(pattern == change.path or globs.matches([pattern], change.path) for pattern in patterns if pattern):
-        return []
+        return [Finding(kind, change.path, DECLARED + message, note=True)]
     return [Finding(kind, change.path, f"{message}; the task does not say allow = ['{kind}:{change.path}']")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from ralph.core.claim_words import DECLARED
 from ralph.domain import Finding
 from ralph.verify.guards.diff import UNJUDGED
 
@@ -53,11 +54,11 @@ def settled(findings: Iterable[Finding], allow: Collection[str], tests: Collecti
 def _settled(one: Finding, allow: Collection[str], tests: Collection[str]) -> Finding:
     word = ALLOWED_BY.get(one.rule, "")
     if one.rule == SHADOW and f"protected:{one.path}" in allow:
-        return replace(one, note=True, message=f"declared by the task: {one.message}")
+        return replace(one, note=True, message=DECLARED + one.message)
     if one.rule == PATCHED and one.path not in tests:
         word = ""
     if one.note or not word:
         return one
     if word in allow:
-        return replace(one, note=True, message=f"declared by the task: {one.message}")
+        return replace(one, note=True, message=DECLARED + one.message)
     return replace(one, message=f"{one.message}; {_INSTEAD[one.rule]}, or ask for allow = ['{word}']")
