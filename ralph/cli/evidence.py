@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ralph.engine.audit.claims import Claim, Executed
     from ralph.engine.audit.findings import Findings
     from ralph.host.paths import Layout
-    from ralph.memory.ledger import Ledger
+    from ralph.memory.ledger import Event, Ledger
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -55,12 +55,14 @@ def evidence(what: str | None, as_json: bool, log: str | None, flaky: bool, fetc
             return
         claims = Claims(where, ledger)
         found = claims.of(what) if what else list(claims.of_night(night_named(ledger, None)))
+        guards = claims.guards(what) if what else []
     if log:
         _print_log(found, log)
     elif as_json:
         _emit_json(found)
-    elif what and found:
-        click.echo("\n\n".join("\n".join(_story(claim)) for claim in found))
+    elif what and (found or guards):
+        parts = [*(_guard_story(event) for event in guards), *(_story(claim) for claim in found)]
+        click.echo("\n\n".join("\n".join(part) for part in parts))
     else:
         _print_table(found)
 
@@ -141,6 +143,17 @@ def _file(run: Executed, kind: str) -> str | None:
         return None
     word = {"changed": "CHANGED", "lost": "gone", "removed": "removed, digest only"}.get(state.value, state.value)
     return f"{path} ({word})"
+
+
+def _guard_story(event: Event) -> Iterator[str]:
+    """What a guard found in a change: it runs no command, so it is no claim with a grade."""
+    from ralph.core.claim_words import place
+    from ralph.core.inert import visible
+
+    yield click.style(f"guard {event.data.get('name')}: {event.data.get('verdict')}".replace("_", " "), bold=True)
+    yield f"  {event.task or '-'}, {event.iteration}, tree {str(event.data.get('tree', ''))[:12]}"
+    for finding in event.data["findings"]:
+        yield f"  {visible(place(finding))}: {visible(str(finding.get('message', '')))}"
 
 
 def _story(claim: Claim) -> Iterator[str]:

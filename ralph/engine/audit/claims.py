@@ -81,9 +81,19 @@ class Claims:
         rows = self._rows(
             lambda event: any(_is_about(one, event) for one in landed) or (iteration and event.iteration == iteration)
         )
-        if not rows:
+        if not rows and not self.guards(what):
             raise RalphError(f"nothing was executed for {what!r}", "`ralph evidence` lists the last night")
         return [self._claim(event, tree) for event in rows]
+
+    def guards(self, what: str) -> list[Event]:
+        """What guards found in the changes of a task, an iteration or a commit, in order."""
+        landed = [event for event in self.made if len(what) >= 4 and str(event.data.get("commit", "")).startswith(what)]
+        return [
+            event
+            for event in self.ledger.events(kinds=("guard",))
+            if event.data.get("findings")
+            and (what in (event.task, event.iteration) or any(_is_about(one, event) for one in landed))
+        ]
 
     def _rows(self, wanted: Any) -> list[Event]:
         return [event for event in self.ledger.events(kinds=("gate",)) if wanted(event)]
