@@ -86,8 +86,8 @@ def test_idle_time_finds_what_fails_by_chance_and_ends_when_work_comes(
         assert list(spec.quarantined["tests"]) == [entry.test] and spec.flake_rates == night.flake_rates
 
 
-def flaky_result(night: Night, *paths: str) -> IterationResult:
-    tree = flakes.base_tree(night)
+def flaky_result(night: Night, *paths: str, tree: str = "") -> IterationResult:
+    tree = tree or flakes.base_tree(night)
     runs = [Run(replace(RAN, tree=tree), outcomes={"test_it.py::a": outcome}) for outcome in ("failed", "passed")]
     gate = GateResult(
         "tests",
@@ -134,7 +134,7 @@ def test_what_a_branch_has_committed_may_be_why_its_base_is_flaky(git_repo: Path
     with night_on(git_repo, {"id": "a"}, {"id": "b"}) as night:
         (loop,) = night.loops.values()
         spec = replace(begin(night, loop, "a"), head_tree="0" * 40)
-        flakes.consider(night, loop, spec, flaky_result(night, "b.py"))
+        flakes.consider(night, loop, spec, flaky_result(night, "b.py", tree=spec.head_tree))
         assert listed(night) == []
 
 

@@ -53,11 +53,14 @@ class Change:
         config = Config.model_validate({"gates": [gate], "verify": verify})
         self.stage = Stage(repo, root / "state", shim, box or NoSandbox(), config)
 
-    def judged(self, **spec: object) -> GateResult:
+    def judged(self, known_base: tuple[GateResult, ...] = (), **spec: object) -> GateResult:
+        """The verdict on what lies in the work tree; ``known_base``: what is known of the tree that it builds on."""
         stage, space = self.stage, self.stage.loop.space
         bench = replace(stage.bench, place=replace(stage.place, spec=replace(stage.place.spec, **spec)))  # type: ignore[arg-type]
-        head, tree = space.tree_of(stage.loop.base), space.snapshot()
-        case = Case(TASK, stage.loop.base, head, tree, tuple(space.changes(head, tree)), {}, dict)
+        before = next((one.execution.tree for one in known_base if one.execution), space.tree_of(stage.loop.base))
+        tree = space.snapshot()
+        changes = tuple(space.changes(before, tree))
+        case = Case(TASK, stage.loop.base, before, tree, changes, {}, dict, known_base=known_base)
 
         @contextmanager
         def step(name: str) -> Iterator[None]:
@@ -140,3 +143,14 @@ def test_a_test_of_the_base_that_failed_by_chance_did_not_turn_green(
     result = change.judged()
     assert result.verdict is Verdict.PASSED and result.comparison
     assert result.comparison.newly_passing == () and result.flaky == ("test_it.py::test_chance",)
+
+
+def test_a_failure_by_chance_hides_no_failure_of_the_next_change(git_repo: Path, tmp_path: Path, shim: Shim) -> None:
+    """The first change landed although the test failed in its run; in the run of the second one it fails again."""
+    change = Change(git_repo, tmp_path, shim, {1, 4, 11})
+    change.stage.write("source.py", "X = 2\n")
+    first = change.judged()
+    assert first.verdict is Verdict.PASSED and first.outcomes["test_it.py::test_chance"] == "failed"
+    change.stage.write("source.py", "X = 3\n")
+    second = change.judged((first,))
+    assert second.verdict is Verdict.FAILED and "flaky" in second.reason, second.reason
