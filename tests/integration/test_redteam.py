@@ -30,6 +30,7 @@ def test_half():
 """
 BASE = {
     "calc.py": SOURCE,
+    "check.py": "import calc, sys\nsys.exit(calc.half(3) != 1.5)\n",
     "tests/conftest.py": "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n",
     "tests/test_calc.py": TESTS,
     "tests/test_limit.py": "from calc import limit\n\n\ndef test_limit():\n    assert limit() == 3\n",
@@ -104,3 +105,12 @@ def test_without_a_change_of_anything_but_tests_nothing_is_proven(court: Court) 
     mark = ("import os, pathlib", "place = pathlib.Path(os.environ['XDG_CACHE_HOME'])")
     test = new_test(*mark, "assert half(4) + place.exists() == 2", "place.mkdir(parents=True)")
     assert "passes without the change as well" in refusal(court, {"tests/test_calc.py": test})
+
+
+def test_what_a_check_runs_is_not_the_agents_to_write(court: Court) -> None:
+    task = Task("t", "T", kind=Kind.FIX, checks=(f"{sys.executable} check.py", f"{sys.executable} later.py"))
+    assert "guard protected: check.py" in refusal(court, {"calc.py": IDLE, "check.py": "print()\n"}, task)
+    later = Task("t", "T", kind=Kind.FIX, checks=(f"{sys.executable} later.py",))
+    assert "no test was added" in refusal(court, {"calc.py": IDLE, "later.py": "pass\n"}, later)
+    honest = Task("t", "T", kind=Kind.FIX, checks=(f"{sys.executable} check.py",))
+    assert not refusal(court, {"calc.py": FIXED}, honest)

@@ -10,7 +10,7 @@ from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment
 from ralph.engine.judge.gates import BLOB_LIMIT, Job, plan, run_apart, run_on
 from ralph.verify.gates import PlannedGate
-from ralph.verify.guards import is_test
+from ralph.verify.guards import gate_configuration, is_test
 from ralph.verify.proof import classify, stubs
 from ralph.verify.proof.retold import retold
 from ralph.verify.proof.touched import TestFile, Touched, is_data, touched
@@ -56,8 +56,11 @@ def _is_check(planned: Mapping[str, PlannedGate], gate: GateResult) -> bool:
 
 
 def _was_red(found: Assessment, planned: PlannedGate) -> bool:
-    """Whether a check of the task ran on the base and failed there."""
-    return found.base.result(planned).verdict is Verdict.FAILED
+    """Whether a check of the task ran on the base and failed there, by what the change did not write itself."""
+    return (
+        not gate_configuration([planned.gate], found.case.paths)
+        and found.base.result(planned).verdict is Verdict.FAILED
+    )
 
 
 def _prove(bench: Bench, found: Assessment, planned: PlannedGate, suite: GateResult, shown: _Shown) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from ralph.config import Config
+from ralph.config import Config, Gate
 from ralph.domain import Change, Finding, GuardResult, Task, Verdict
 from ralph.errors import RalphError
 from ralph.verify.guards import policy, protected, scope, secrets, tampering
@@ -25,13 +25,14 @@ def check(
     """The result of each guard; all run, whatever the first ones say.
 
     ``tracked`` are the paths of the base; ``shared_files`` paths or globs that other loops hold; ``gate_configuration``
-    further paths that configure a gate (default: those that the gate commands name). A guard whose blobs can't be read
-    is ``not_run``, which blocks.
+    further paths that configure a gate (default: those that the gates' commands and the task's checks name). A guard
+    whose blobs can't be read is ``not_run``, which blocks.
     """
     paths = frozenset(tracked)
     diff = Diff(task, changes, read_blob, paths, config)
     if gate_configuration is None:
-        gate_configuration = protected.gate_configuration(config.gates, paths)
+        checks = [Gate(name="check", command=command) for command in task.checks]
+        gate_configuration = protected.gate_configuration([*config.gates, *checks], paths)
     configured = frozenset(gate_configuration)
     guards: list[tuple[str, Callable[[], list[Finding]]]] = [
         ("scope", lambda: scope.findings(diff, tuple(shared_files))),

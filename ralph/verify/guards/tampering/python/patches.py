@@ -19,13 +19,17 @@ _ASSERTION = re.compile(r"(?:fail$|assert\w*$|raises$|approx$|exit$|_exit$|outco
 _OWN_NAMES = frozenset({"approx", "raises", "AssertionError", "assert_", "isinstance", "len", "all", "any"})
 _ALWAYS = {"__eq__": True, "__ne__": False, "__contains__": True, "__bool__": True, "__instancecheck__": True}
 _RUNNERS = re.compile(r"_?pytest$|unittest$|nose2?$|xdist$")
-_TELLTALE = re.compile(r"PYTEST_CURRENT_TEST|PYTEST_VERSION|PYTEST_XDIST_WORKER|_called_from_test|py\.test")
+_TELLTALE = re.compile(
+    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|PYTEST_XDIST_WORKER|PYTEST_ADDOPTS|_called_from_test|py\.test"
+    r"|RALPH_(?:RUN|TASK_ID|ITERATION|ATTEMPT|LOOP|JUNIT)"
+)
+_LOADED = re.compile(r"sys\.modules|sys\.argv|sys\.orig_argv|/proc/self")
 _STACK = ("inspect.stack", "sys._getframe", "inspect.currentframe", "traceback.extract_stack", "sys._current_frames")
 
 
 _WORTH_PARSING = re.compile(
     r"exit|abort|settrace|setprofile|sys\.modules|__(?:eq|ne|contains|bool|instancecheck)__|builtins|pytest|unittest"
-    r"|PYTEST|_called_from_test|argv|_getframe|\bstack\b|currentframe|os\.kill|approx|raises|AssertionError|\b(?:isinstance|len|all|any)\s*="
+    r"|PYTEST|_called_from_test|argv|RALPH_|_getframe|\bstack\b|currentframe|os\.kill|approx|raises|AssertionError|\b(?:isinstance|len|all|any)\s*="
 )
 
 
@@ -233,6 +237,26 @@ def _detections(tree: ast.Module) -> Iterator[Hold]:
                     yield _detects(node, ast.unparse(node))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield from _by_stack(node, docstrings)
+                yield from _by_what_is_loaded(node)
+
+
+def _by_what_is_loaded(node: Function) -> Iterator[Hold]:
+    """The runner's name, put together from parts or sought in a loop, beside what tells that it is there."""
+    if not _LOADED.search(ast.unparse(node)):
+        return
+    for one in ast.walk(node):
+        if isinstance(one, ast.BinOp | ast.Compare):
+            said = _text(one.left if isinstance(one, ast.Compare) else one)
+            if _RUNNERS.match(said):
+                yield _detects(one, f"{said!r} is looked for")
+                return
+
+
+def _text(node: ast.expr) -> str:
+    try:
+        return str(values.value(node))
+    except values.NotLiteral:
+        return ""
 
 
 def _by_stack(node: Function, docstrings: set[int]) -> Iterator[Hold]:
