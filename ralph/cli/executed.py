@@ -144,6 +144,9 @@ def preflight_rows(found: Preflight) -> Iterator[Row]:
             yield Row("warn", what, said, "give it a check that only the work turns green")
         elif check.verdict is Verdict.NOT_RUN:
             yield Row("fail", what, f"its check `{check.command}` can't run: {check.reason}", "mend the check")
+    for name in found.uncanaried:
+        said = "a failing test that was planted in it was not reported: its results count as observed only"
+        yield Row("warn", f"gate {name}", said, "let pytest see its plugins and PYTHONPATH (`-I`, `-E`, a shell script)")
     match found.liveness.verdict:
         case Verdict.PASSED:
             yield Row("ok", "liveness", found.liveness.reason)
