@@ -146,7 +146,7 @@ def preflight_rows(found: Preflight) -> Iterator[Row]:
             yield Row("fail", what, f"its check `{check.command}` can't run: {check.reason}", "mend the check")
     for name in found.uncanaried:
         said = "a failing test that was planted in it was not reported: its results count as observed only"
-        yield Row("warn", f"gate {name}", said, "let pytest see its plugins and PYTHONPATH (`-I`, `-E`, a shell script)")
+        yield Row("warn", f"gate {name}", said, "let its Python see PYTHONPATH (no `-I`, no `-E`)")
     match found.liveness.verdict:
         case Verdict.PASSED:
             yield Row("ok", "liveness", found.liveness.reason)
