@@ -213,7 +213,7 @@ class Verify(Table):
     probe_seconds: Cap = 60
     """Before a night: time box of the mutants in the files that its tasks own; 0: none."""
     cores: Count = 0
-    """Checks that run side by side at most; 0: one for each core, shared by the loops."""
+    """Commands of gates that run side by side at most, over all loops; 0: as many as the machine has cores."""
 
 
 class Forge(Table):

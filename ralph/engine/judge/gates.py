@@ -15,6 +15,7 @@ from ralph.engine.desk import redact_file
 from ralph.engine.jails import INSIDE, Place, environment, gate_jail
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.canaries import planted, weighed
+from ralph.engine.judge.cores import run_within
 from ralph.host.files import delete_tree
 from ralph.host.process import Completed, Request
 from ralph.verify import gates as rules
@@ -171,8 +172,11 @@ def run_apart(jobs: Sequence[Job]) -> list[GateResult]:
     if any(job.bench.stopped for job in jobs):
         return [_stopped(job.planned) for job in jobs]
     runs = [_prepare(job.bench, job.planned, job.tree, job.kept, job.purpose, job.attempt) for job in jobs]
-    ended = jobs[0].bench.shim.run_many([one.request for one in runs], wakes=jobs[0].bench.wakes) if jobs else []
-    return [_judge(job.bench, one, done, job.tree, job.kept) for job, one, done in zip(jobs, runs, ended, strict=True)]
+    ended = run_within(jobs[0].bench, [one.request for one in runs]) if jobs else []
+    judged = [
+        _judge(job.bench, one, done, job.tree, job.kept) for job, one, done in zip(jobs, runs, ended, strict=False)
+    ]
+    return judged + [_stopped(job.planned) for job in jobs[len(ended) :]]
 
 
 def _stopped(planned: PlannedGate) -> GateResult:
@@ -244,9 +248,9 @@ def _run(
     if bench.stopped:  # the line wakes once, and gates come one after another
         return [_stopped(gate) for gate in group]
     runs = [_prepare(bench, gate, tree, kept, purpose, attempt) for gate in group]
-    requests = [one.request for one in runs]
-    ended = bench.shim.run_many(requests, wakes=bench.wakes)
-    return [_judge(bench, one, done, tree, kept) for one, done in zip(runs, ended, strict=True)]
+    ended = run_within(bench, [one.request for one in runs])
+    judged = [_judge(bench, one, done, tree, kept) for one, done in zip(runs, ended, strict=False)]
+    return judged + [_stopped(gate) for gate in group[len(ended) :]]
 
 
 def _prepare(
