@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from judging import Court, Edits, new_repo
@@ -40,8 +41,8 @@ IDLE = SOURCE + "\n# fixed\n"
 FIXED = SOURCE.replace("a // 2", "a / 2  # the whole half")
 
 
-def config() -> Config:
-    gate = {"name": "tests", "command": f"{PYTEST} tests", "kind": "tests"}
+def config(command: str = "tests", **more: object) -> Config:
+    gate: dict[str, object] = {"name": "tests", "command": f"{PYTEST} {command}", "kind": "tests", **more}
     gate["env"] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return Config.model_validate({"gates": [gate], "verify": {"strength": "off"}})
 
@@ -114,3 +115,19 @@ def test_what_a_check_runs_is_not_the_agents_to_write(court: Court) -> None:
     assert "no test was added" in refusal(court, {"calc.py": IDLE, "later.py": "pass\n"}, later)
     honest = Task("t", "T", kind=Kind.FIX, checks=(f"{sys.executable} check.py",))
     assert not refusal(court, {"calc.py": FIXED}, honest)
+
+
+def test_a_change_beside_all_that_tests_look_at_proves_nothing(tmp_path: Path, shim: Shim) -> None:
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, config(when=["*.py"]), BASE)
+    assert "nothing proves it" in refusal(court, {"README.md": "Fixed.\n"})
+    assert not refusal(court, {"README.md": "Said.\n"}, Task("t", "T", kind=Kind.DOCS))
+
+
+def test_examples_in_docstrings_are_tests_where_a_gate_runs_them(tmp_path: Path, shim: Shim) -> None:
+    source = SOURCE.replace("    return a // 2", '    """\n    >>> half(3)\n    1.5\n    """\n    return a // 2')
+    gates = config("--doctest-modules calc.py tests")
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, gates, {**BASE, "calc.py": source})
+    assert "half no longer shows: half(3) -> 1.5" in refusal(court, {"calc.py": source.replace("1.5", "1")})
+    skipped = source.replace("half(3)\n", "half(3)  # doctest: +SKIP\n")
+    assert "half no longer shows" in refusal(court, {"calc.py": skipped})
+    assert not refusal(court, {"calc.py": source.replace("//", "/")})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from ralph.verify.proof.stubs import names, stub
@@ -76,3 +78,11 @@ def test_names_of_a_source() -> None:
     assert names(b"class C { m() {} }\nfunction g() {}\n", "a.js") == {"m", "g"}
     assert names(None, "a.py") == frozenset()
     assert names(b"def f(:", "a.py") is None
+
+
+@pytest.mark.parametrize("ending", ["\r", "\r\n", "\n"])
+def test_lines_end_as_python_reads_them(ending: str) -> None:
+    new = ending.join(["def a():", "    return 1", "", "def b():", "    'Say.'", "    return 2", ""]).encode()
+    made = stub(b"def a():\n    return 1\n", new, "a.py")
+    assert made
+    assert ast.unparse(ast.parse(made)).splitlines()[-2:] == ["    raise NotImplementedError", "    return 2"]

@@ -38,17 +38,31 @@ def prove(bench: Bench, found: Assessment) -> tuple[GateResult, ...]:
     suites = [gate for gate in found.gates if gate.kind == "tests" and gate.outcomes and gate.name in planned]
     checks = [gate for gate in found.gates if gate.verdict is Verdict.PASSED and _is_check(planned, gate)]
     if not suites and not checks:
-        return ()
+        return _unseen(found) if _demand(bench, found) == "proven" else ()
     for suite in suites:
         _prove(bench, found, planned[suite.name], suite, shown)
     shown.turned += [gate.name for gate in checks if _was_red(found, planned[gate.name])]
     result = graded(shown.tests, tuple(dict.fromkeys(shown.turned)))
-    demand = str(getattr(bench.config.verify.policy, case.task.kind.value)) if suites else "any"
+    demand = _demand(bench, found) if suites else "any"
     broken = [] if {"weaken-test"} & set(case.task.allow) else shown.broken
     ruling, reason = verdict(result, demand, broken)
     first = shown.runs[0].execution if shown.runs else (suites or checks)[0].execution
     grade = Grade.VERIFIED if first else Grade.NOT_RUN
     return (GateResult(NAME, "proof", ruling, reason, first, grade=grade, runs=tuple(shown.runs), proof=result),)
+
+
+def _demand(bench: Bench, found: Assessment) -> str:
+    return str(getattr(bench.config.verify.policy, found.case.task.kind.value))
+
+
+def _unseen(found: Assessment) -> tuple[GateResult, ...]:
+    """A change beside everything that tests look at has to be proven like any other."""
+    asleep = [gate for gate in found.gates if gate.kind == "tests"]
+    if not asleep or any(gate.verdict is not Verdict.NOT_APPLICABLE for gate in asleep):
+        return ()
+    reason = f"no path of the change is one that {asleep[0].name} looks at: nothing proves it"
+    nothing = graded({}, ())
+    return (GateResult(NAME, "proof", Verdict.FAILED, reason, grade=Grade.NOT_RUN, proof=nothing),)
 
 
 def _is_check(planned: Mapping[str, PlannedGate], gate: GateResult) -> bool:

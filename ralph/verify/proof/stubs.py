@@ -6,8 +6,10 @@ A test that dies on the base because a name is missing shows on this source whet
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 
 from ralph.verify.guards.tampering.files import TREES
@@ -58,13 +60,12 @@ class _Lines:
     data: bytes
 
     def at(self, line: int, column: int) -> int:
-        start = 0
-        for _ in range(line - 1):
-            start = self.data.index(b"\n", start) + 1
-        return start + column
+        """Lines as Python counts them: a carriage return alone ends one, too."""
+        ends = islice(re.finditer(rb"\r\n?|\n", self.data), max(line - 2, 0), None)
+        return (next(ends).end() if line > 1 else 0) + column
 
     def starts_line(self, at: int) -> bool:
-        return not self.data[self.data.rfind(b"\n", 0, at) + 1 : at].strip()
+        return not re.split(rb"[\r\n]", self.data[:at])[-1].strip()
 
 
 def _outline(tree: ast.Module) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ralph.domain import Finding
 from ralph.verify.guards.diff import UNJUDGED, Diff
-from ralph.verify.guards.tampering import files, found, leftovers, shadows, snapshots, suppressions
+from ralph.verify.guards.tampering import doctests, files, found, leftovers, shadows, snapshots, suppressions
 from ralph.verify.guards.tampering.files import File
 from ralph.verify.guards.tampering.python import judge
 
@@ -18,6 +18,7 @@ def findings(diff: Diff) -> list[Finding]:
         from ralph.verify.guards.tampering.trees import judge as trees
 
         seen += trees.findings(changed)
+    seen += doctests.findings(changed, diff.config.gates)
     seen += suppressions.findings(changed)
     seen += snapshots.findings(changed)
     seen += shadows.findings(diff)
