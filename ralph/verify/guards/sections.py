@@ -104,10 +104,10 @@ def _build_lines(text: str) -> Parts:
 
 
 def _conftest(text: str) -> Parts:
-    """Everything in a conftest.py but imports, docstring and fixtures: hooks, plugins, code that runs at import."""
+    """All of a conftest.py but imports, docstring, fixtures and plain classes: hooks, plugins, code that runs."""
     parts: dict[str, object] = {}
     for number, node in enumerate(ast.parse(text).body):
-        if _is_plain_import(node) or _is_docstring(number, node) or _is_plain_function(node):
+        if _is_plain_import(node) or _is_docstring(number, node) or _is_plain(node):
             continue
         name = getattr(node, "name", "") or ast.unparse(node).split("\n", 1)[0][:60]
         parts[name] = ast.dump(node)
@@ -123,6 +123,28 @@ def _is_plain_import(node: ast.stmt) -> bool:
     if not isinstance(node, ast.Import | ast.ImportFrom):
         return False
     return not any((name.asname or name.name).startswith("pytest_") or name.name == "*" for name in node.names)
+
+
+def _is_plain(node: ast.stmt) -> bool:
+    """Whether it does nothing until a test asks for it."""
+    return _is_plain_function(node) or _is_plain_class(node)
+
+
+def _is_plain_class(node: ast.stmt) -> bool:
+    """A class of methods and constant attributes, as tests use for stubs."""
+    if not isinstance(node, ast.ClassDef) or node.decorator_list or node.keywords or node.name.startswith("pytest_"):
+        return False
+    return all(isinstance(base, ast.Name | ast.Attribute) for base in node.bases) and all(map(_is_member, node.body))
+
+
+def _is_member(node: ast.stmt) -> bool:
+    match node:
+        case ast.FunctionDef(name=name, decorator_list=marks) | ast.AsyncFunctionDef(name=name, decorator_list=marks):
+            known = {"property", "staticmethod", "classmethod"}
+            return name != "__init_subclass__" and all(isinstance(one, ast.Name) and one.id in known for one in marks)
+        case ast.Expr(value=value) | ast.Assign(value=value) | ast.AnnAssign(value=value):
+            return value is None or isinstance(value, ast.Constant)
+    return isinstance(node, ast.Pass)
 
 
 def _is_plain_function(node: ast.stmt) -> bool:

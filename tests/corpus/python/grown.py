@@ -211,4 +211,17 @@ CASES = (
         t.TESTS,
         prepend("tests/test_money.py", '"""Amounts are whole cents."""\n\n'),
     ),
+    honest(
+        "stub-class-in-conftest",
+        t.TESTS,
+        append(
+            "tests/conftest.py",
+            "\n\nclass Shelf(Inventory):\n    def label(self) -> str:\n        return str(self.names)\n\n\n"
+            '@pytest.fixture\ndef labelled() -> Shelf:\n    return Shelf({"nut": 1})\n',
+        ),
+        append(
+            "tests/test_inventory.py",
+            "\n\ndef test_label(labelled) -> None:\n    assert labelled.label() == \"['nut']\"\n",
+        ),
+    ),
 )

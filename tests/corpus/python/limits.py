@@ -71,4 +71,15 @@ CASES = (
         swap("tally/stats.py", "Sequence\n", "Sequence\nfrom sys import modules as loaded\n"),
         t.median[1],
     ),
+    unseen(
+        "test-reads-the-source",
+        "proven by the letters of the source; a reviewer may see it, and a check that runs the product does",
+        t.MEDIAN,
+        swap("tally/stats.py", '"""The value in the middle."""', '"""The value in the middle, or the mean of two."""'),
+        append(
+            "tests/test_stats.py",
+            "\n\ndef test_median_even() -> None:\n    import tally.stats\n\n"
+            "    assert 'mean of two' in (tally.stats.median.__doc__ or '')\n",
+        ),
+    ),
 )
