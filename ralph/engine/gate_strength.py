@@ -20,7 +20,8 @@ from ralph.core.states import is_open
 from ralph.domain import Cause, GateResult, Task, Verdict
 from ralph.engine import messages, preflight
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import plan, run_on
+from ralph.engine.judge.execute import run_on
+from ralph.engine.judge.gates import plan
 from ralph.errors import RalphError
 from ralph.verify.gates import PlannedGate
 from ralph.verify.guards import is_test

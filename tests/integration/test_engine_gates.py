@@ -13,7 +13,7 @@ from ralph.config import Config, freeze
 from ralph.core.secrets import Redactor
 from ralph.domain import GateResult, IterationSpec, Task, Verdict
 from ralph.engine.jails import Place
-from ralph.engine.judge import gates as judging
+from ralph.engine.judge import execute as judging
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.gates import run_gates
 from ralph.engine.keep import Keeper

@@ -19,7 +19,7 @@ from ralph.engine import messages
 from ralph.engine.desk import WorkerDesk
 from ralph.engine.driver import Driver
 from ralph.engine.iteration import iterate, land
-from ralph.engine.judge import gates as judging
+from ralph.engine.judge import execute as judging
 from ralph.engine.line import Line
 from ralph.engine.loop_state import LoopState
 from ralph.engine.messages import Tell, encode_down

@@ -18,7 +18,8 @@ from ralph.engine.jails import Place
 from ralph.engine.judge.base import Base
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment, Case
-from ralph.engine.judge.gates import cache_of, run_gates
+from ralph.engine.judge.execute import cache_of
+from ralph.engine.judge.gates import run_gates
 from ralph.engine.judge.strength import strength
 from ralph.engine.keep import Keeper
 from ralph.host.files import own_directory

@@ -14,7 +14,7 @@ from ralph.engine.audit.book import Book, Told
 from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.settled import settled
 from ralph.engine.audit.stored import Files
-from ralph.engine.judge.gates import said
+from ralph.engine.judge.execute import said
 from ralph.host.process import Completed
 from ralph.verify import gates as rules
 from ralph.verify import runners

@@ -16,7 +16,7 @@ from ralph.engine.audit.findings import Findings
 from ralph.engine.audit.rejudge import planned_of
 from ralph.engine.jails import Place
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import run_on
+from ralph.engine.judge.execute import run_on
 from ralph.engine.keep import Keeper
 from ralph.errors import RalphError, SandboxError
 from ralph.host import sandbox

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ralph.domain import GateResult, Task, Verdict
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import environment_of, run_on, said
+from ralph.engine.judge.execute import environment_of, run_on, said
 from ralph.verify.compare import BaseResult
 from ralph.verify.flaky import steady
 from ralph.verify.gates import PlannedGate

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from ralph.config import Gate
 from ralph.domain import Change, GateResult, Mutant, Run, Verdict
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import run_on
+from ralph.engine.judge.execute import run_on
 from ralph.errors import RalphError
 from ralph.host.files import read_beneath
 from ralph.verify.excerpt import read_log

@@ -8,7 +8,8 @@ from ralph.domain import Change, GateResult, Verdict
 from ralph.engine.judge.base import Base
 from ralph.engine.judge.bench import Bench, Kept
 from ralph.engine.judge.case import Case
-from ralph.engine.judge.gates import BLOB_LIMIT, First, run
+from ralph.engine.judge.execute import run
+from ralph.engine.judge.gates import BLOB_LIMIT, First
 from ralph.engine.judge.measure import known_map
 from ralph.verify.compare import BaseResult, compare
 from ralph.verify.gates import PlannedGate

@@ -9,7 +9,8 @@ from ralph.domain import GateResult, Run, Verdict
 from ralph.engine.judge.base import DECLARES, Base
 from ralph.engine.judge.bench import Bench, Kept
 from ralph.engine.judge.case import Case
-from ralph.engine.judge.gates import Job, Settle, run_apart
+from ralph.engine.judge.execute import Job, run_apart
+from ralph.engine.judge.gates import Settle
 from ralph.verify import flaky as rules
 from ralph.verify.flaky import Known, Trial
 from ralph.verify.gates import PlannedGate

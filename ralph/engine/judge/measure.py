@@ -12,7 +12,7 @@ from pathlib import Path
 from ralph.domain import GateResult, Run, Verdict
 from ralph.engine.jails import INSIDE
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import cache_of, environment_of, fresh_tree, run, said
+from ralph.engine.judge.execute import cache_of, environment_of, fresh_tree, run, said
 from ralph.errors import RalphError
 from ralph.host.files import delete_tree, own_directory, read_beneath, read_regular, write_atomic
 from ralph.verify.gates import PlannedGate

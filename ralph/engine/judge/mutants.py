@@ -10,7 +10,7 @@ from time import monotonic
 
 from ralph.domain import Mutant, Run
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.gates import cache_of, fresh_tree
+from ralph.engine.judge.execute import cache_of, fresh_tree
 from ralph.engine.judge.measure import equipped_run, noted_fates
 from ralph.host.files import delete_tree
 from ralph.verify.gates import PlannedGate

@@ -9,7 +9,8 @@ from pathlib import Path
 from ralph.domain import GateResult, Run, Task, Verdict
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.canaries import label
-from ralph.engine.judge.gates import plan, run_on
+from ralph.engine.judge.execute import run_on
+from ralph.engine.judge.gates import plan
 
 
 def listened(

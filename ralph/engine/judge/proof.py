@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ralph.domain import Change, GateResult, Grade, Proof, Run, Verdict
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment
-from ralph.engine.judge.gates import BLOB_LIMIT, Job, plan, run_apart, run_on
+from ralph.engine.judge.execute import Job, run_apart, run_on
+from ralph.engine.judge.gates import BLOB_LIMIT, plan
 from ralph.verify.gates import PlannedGate
 from ralph.verify.guards import gate_configuration, is_test
 from ralph.verify.proof import classify, stubs

@@ -21,7 +21,7 @@ from ralph.engine.jails import Place, review_environment, review_jail
 from ralph.engine.judge import review_gates
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment
-from ralph.engine.judge.gates import lay
+from ralph.engine.judge.execute import lay
 from ralph.engine.line import Line
 from ralph.engine.messages import AskReview, ReviewEnded, Reviewer
 from ralph.errors import ConfigError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ralph.domain import Change, GateResult, Mutant, Run, Strength
-from ralph.engine.judge import gates
+from ralph.engine.judge import execute, gates
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.case import Assessment
 from ralph.engine.judge.configured import Told, lines_elsewhere, told
@@ -76,7 +76,7 @@ def strength(bench: Bench, found: Assessment) -> tuple[GateResult, ...]:
         story.problems.append(error.message)
     finally:
         if not bench.place.boxed:
-            gates.lay(bench, case.tree, found.kept)
+            execute.lay(bench, case.tree, found.kept)
     story.add(others)
     shown = _shown(subjects if courses else [], courses, others, story)
     if story.problems:

@@ -11,7 +11,8 @@ from pathlib import Path
 from ralph.domain import GateResult, Run, Verdict
 from ralph.engine.judge.bench import Bench
 from ralph.engine.judge.canaries import wanted
-from ralph.engine.judge.gates import Settle, environment_of, run_on, said
+from ralph.engine.judge.execute import environment_of, run_on, said
+from ralph.engine.judge.gates import Settle
 from ralph.engine.messages import adapter
 from ralph.host.files import write_atomic
 from ralph.verify.canary import NOT_SEEN, laid

@@ -10,7 +10,8 @@ from ralph.config import Gate
 from ralph.core.train_order import Ended, Fault, Names
 from ralph.domain import GateResult, Run, Task, Verdict
 from ralph.engine.judge.bench import Bench, Kept
-from ralph.engine.judge.gates import run_gates, run_on
+from ralph.engine.judge.execute import run_on
+from ralph.engine.judge.gates import run_gates
 from ralph.engine.keep import SetupFailed
 from ralph.engine.train.couplings import Couplings
 from ralph.engine.train.values import Candidate
