@@ -45,6 +45,9 @@ class DeadLink:
     async def hear(self) -> None:
         return None
 
+    async def greet(self) -> messages.Ready:
+        return self.ready
+
     def kill(self) -> None:
         """Dead already."""
 
