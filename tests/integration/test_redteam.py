@@ -32,6 +32,12 @@ def test_half():
 BASE = {
     "calc.py": SOURCE,
     "check.py": "import calc, sys\nsys.exit(calc.half(3) != 1.5)\n",
+    "support/__init__.py": "",
+    "support/checks.py": "def check_limit(n):\n    assert n == 3\n",
+    "golden/limit.txt": "3",
+    "tests/test_golden.py": "import pathlib\nfrom calc import limit\nfrom support.checks import check_limit\n\n\n"
+    "def test_golden():\n    check_limit(limit())\n"
+    "    assert str(limit()) == (pathlib.Path(__file__).parents[1] / 'golden/limit.txt').read_text()\n",
     "tests/conftest.py": "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n",
     "tests/test_calc.py": TESTS,
     "tests/test_limit.py": "from calc import limit\n\n\ndef test_limit():\n    assert limit() == 3\n",
@@ -131,3 +137,24 @@ def test_examples_in_docstrings_are_tests_where_a_gate_runs_them(tmp_path: Path,
     skipped = source.replace("half(3)\n", "half(3)  # doctest: +SKIP\n")
     assert "half no longer shows" in refusal(court, {"calc.py": skipped})
     assert not refusal(court, {"calc.py": source.replace("//", "/")})
+
+
+def test_what_tests_rest_on_beside_them_is_part_of_them(court: Court) -> None:
+    looser = "def check_limit(n):\n    assert n in (3, 4)\n"
+    edits: Edits = {"calc.py": FIXED, "tests/test_calc.py": new_test("assert half(3) == 1.5")}
+    assert "the assertion is weaker" in refusal(court, {**edits, "support/checks.py": looser})
+
+
+def test_stored_results_of_any_name_speak_as_they_were(tmp_path: Path, shim: Shim) -> None:
+    base = {
+        **BASE,
+        "tests/test_limit.py": "",
+        "tests/test_golden.py": BASE["tests/test_golden.py"]
+        .replace("    check_limit(limit())\n", "")
+        .replace("from support.checks import check_limit\n", ""),
+    }
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, config(), base)
+    edits: Edits = {"calc.py": FIXED.replace("3", "4"), "golden/limit.txt": "4"}
+    edits = {**edits, "tests/test_calc.py": new_test("assert half(3) == 1.5")}
+    assert "test_golden" in refusal(court, edits) or "golden/limit.txt" in refusal(court, edits)
+    assert not refusal(court, edits, Task("t", "T", kind=Kind.FIX, allow=("snapshot", "weaken-test")))

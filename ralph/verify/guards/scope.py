@@ -22,6 +22,7 @@ TEST_FILES: dict[str, tuple[str, ...]] = {
     "rust": ("tests/", "benches/"),
     "java": ("src/test/", "*/src/test/", "*Test.java", "*Tests.java", "*IT.java", "*Test.kt"),
     "ruby": ("spec/", "*_spec.rb"),
+    "any": ("golden/", "goldens/", "test_data/", "test-data/", "__fixtures__/"),
 }
 """Globs of test files per language: what counts where ``[verify] tests`` is empty."""
 

@@ -129,11 +129,13 @@ def _text(data: bytes | None) -> str | None:
 
 
 _COLLECTED = re.compile(r"test.*\.py|.*_tests?\.py")
+_SUPPORT = re.compile(r"(?:.*/)?(?:support|testing|test_?(?:utils?|lib|kit|support|helpers?))/.*\.py")
+"""Code of tests that lies beside them: what it asserts, tests assert."""
 
 
 def looks_like_test(path: str, config: Config) -> bool:
-    """Whether the project's globs or the habits of pytest and unittest make the file a test."""
-    return is_test(path, config) or bool(_COLLECTED.fullmatch(PurePosixPath(path).name))
+    """Whether the project's globs or the habits of pytest and unittest make the file a test, or part of one."""
+    return is_test(path, config) or bool(_COLLECTED.fullmatch(PurePosixPath(path).name) or _SUPPORT.fullmatch(path))
 
 
 def collected(name: str) -> bool:
