@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +159,29 @@ def test_stored_results_of_any_name_speak_as_they_were(tmp_path: Path, shim: Shi
     edits = {**edits, "tests/test_calc.py": new_test("assert half(3) == 1.5")}
     assert "test_golden" in refusal(court, edits) or "golden/limit.txt" in refusal(court, edits)
     assert not refusal(court, edits, Task("t", "T", kind=Kind.FIX, allow=("snapshot", "weaken-test")))
+
+
+NODE = {
+    "package.json": '{"type": "module"}',
+    "calc.js": "export function half(a) {\n  return Math.floor(a / 2);\n}\n",
+    "test/calc.test.js": "import assert from 'node:assert';\nimport fs from 'node:fs';\nimport test from 'node:test';\n"
+    "import { half } from '../calc.js';\n\ntest('half', () => assert.strictEqual(half(4), 2));\n",
+}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.parametrize(
+    ("source", "claim", "said"),
+    [
+        ("// fixed", "fs.readFileSync('calc.js', 'utf8').includes('fixed')", "could not be run"),
+        ("export const y = process.env.RALPH_RUN ? 1 : 2;", "half(4) === 2", "whether tests run (RALPH_RUN)"),
+        ("export const half2 = (a) => a / 2;", "half(4) === 2", "passes without the change"),
+    ],
+    ids=["text", "night", "hollow"],
+)
+def test_the_same_in_javascript(tmp_path: Path, shim: Shim, source: str, claim: str, said: str) -> None:
+    gate = {"name": "tests", "command": "node --test", "kind": "tests"}
+    node = Config.model_validate({"gates": [gate], "verify": {"strength": "off"}})
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, node, NODE)
+    test = f"{NODE['test/calc.test.js']}\ntest('new', () => assert.ok({claim}));\n"
+    assert said in refusal(court, {"calc.js": f"{NODE['calc.js']}{source}\n", "test/calc.test.js": test})

@@ -143,10 +143,10 @@ def _under_the_same_terms(bench: Bench, found: Assessment, planned: PlannedGate,
 
     What fails here as well told the runs apart by their selection or place, or the source by its text.
     """
-    gate = select(planned, tests.here)
     proven = [one for one in tests.here if shown.tests.get(one) is Proof.PROVEN]
-    if gate is None or not proven:
+    if not proven:
         return
+    gate = select(planned, tests.here) or planned
     tree = bench.workspace.compose(found.case.tree, _edited(bench, found, lambda _, new, path: retold(new, path)))
     (result,) = run_on(bench.aside("proof"), [gate], tree, found.kept, purpose="control")
     shown.runs += _as_runs(result)

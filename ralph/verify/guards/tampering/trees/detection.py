@@ -11,13 +11,16 @@ from ralph.verify.guards.tampering import found
 from ralph.verify.guards.tampering.files import File
 from ralph.verify.guards.tampering.trees import syntax
 
+_NIGHT = r"|\bRALPH_(?:RUN|TASK_ID|ITERATION|ATTEMPT|LOOP|JUNIT)\b"
 _ASKS = {
     "js": re.compile(
-        r"JEST_WORKER_ID|VITEST|\bNODE_ENV\s*===?\s*['\"]test|NODE_TEST_CONTEXT|typeof (?:jest|vi|describe)\b"
+        r"JEST_WORKER_ID|VITEST|\bNODE_ENV\s*===?\s*['\"]test|NODE_TEST_CONTEXT|typeof (?:jest|vi|describe)\b" + _NIGHT
     ),
-    "go": re.compile(r"testing\.Testing\(\)|flag\.Lookup\(\"test\.|HasSuffix\(os\.Args\[0\], \"\.test|\"-test\.v"),
-    "rs": re.compile(r"\bcfg!\(test\)|RUST_TEST_THREADS|NEXTEST"),
-    "java": re.compile(r"org\.junit\.|surefire\.test|\"junit\""),
+    "go": re.compile(
+        r"testing\.Testing\(\)|flag\.Lookup\(\"test\.|HasSuffix\(os\.Args\[0\], \"\.test|\"-test\.v" + _NIGHT
+    ),
+    "rs": re.compile(r"\bcfg!\(test\)|RUST_TEST_THREADS|NEXTEST" + _NIGHT),
+    "java": re.compile(r"org\.junit\.|surefire\.test|\"junit\"" + _NIGHT),
 }
 
 
