@@ -66,11 +66,13 @@ def declared(row: Mapping[str, object]) -> list[str]:
 
 
 def survivors(row: Mapping[str, object]) -> list[str]:
-    """The faults planted in a change's lines that no test noticed, each with its place."""
+    """The faults planted in a change's lines that no test noticed, then the lines that no test runs, with places."""
     strength = row.get("strength")
     mutants = _rows(strength.get("mutants")) if isinstance(strength, Mapping) else []
     alive = [one for one in mutants if one.get("fate") == "survived"]
-    return [f"{place(one)}: {one.get('before')} became {one.get('after')}" for one in alive]
+    said = [f"{place(one)}: {one.get('before')} became {one.get('after')}" for one in alive]
+    said += [f"{place(one)}: no test runs it" for one in mutants if one.get("fate") == "untested"]
+    return list(dict.fromkeys(said))
 
 
 def unproven(row: Mapping[str, object]) -> bool:
@@ -94,11 +96,11 @@ def _proof(proof: Mapping[str, object]) -> str:
 
 def _strength(strength: Mapping[str, object]) -> str:
     fates = Counter(str(one.get("fate")) for one in _rows(strength.get("mutants")))
-    number = sum(fates.values())
+    number = sum(fates.values()) - fates["untested"]
     parts = []
     if number:
         parts.append(f"{fates['survived'] or 'none'} of {number} mutants survived")
-        parts += [f"{fates[fate]} {said}" for fate, said in _FATES.items() if fates[fate]]
+    parts += [f"{fates[fate]} {said}" for fate, said in _FATES.items() if fates[fate]]
     changed, covered = strength.get("changed"), strength.get("covered")
     if isinstance(changed, int) and changed:
         parts.append(f"{covered} of {changed} changed lines ran")
@@ -107,7 +109,7 @@ def _strength(strength: Mapping[str, object]) -> str:
     return ", ".join(parts)
 
 
-_FATES = {"timeout": "timed out", "untested": "on lines that no test runs"}
+_FATES = {"timeout": "timed out", "untested": "not tried, on lines that no test runs"}
 
 
 def _review(review: Mapping[str, object]) -> str:

@@ -180,7 +180,7 @@ def _weak(told: Story) -> Iterator[str]:
         alive = [one for ran in landed.ran for one in ran.survivors]
         if alive:
             more = f" and {len(alive) - 1} more" if len(alive) > 1 else ""
-            yield f"{inert.code(landed.id)}: no test notices a fault planted at {inert.markdown(alive[0], 160)}{more}."
+            yield f"{inert.code(landed.id)}: faults that no test notices: {inert.markdown(alive[0], 160)}{more}."
 
 
 def _by_exit_code(ran: Ran) -> bool:

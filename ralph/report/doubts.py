@@ -44,6 +44,11 @@ def _gates(landed: Sequence[TaskLine]) -> Iterable[Doubt]:
         ("objected", "Landed although the reviewer still objects.", _objected),
         ("exit_code_only", "Tests judged by exit code alone, without results for each test.", _by_exit_code),
         ("other_tree", "A gate ran on another tree than the committed one.", lambda task, gate: gate.tree != task.tree),
+        (
+            "no_canary",
+            "No failing test was planted in these runs: nothing shows that they would report one.",
+            _unplanted,
+        ),
         ("unproven", "No test shows what these changed.", lambda _, gate: gate.unproven),
         ("reported", "A gate's verdict is only reported, no execution is on record.", _only_reported),
         ("network", "Gates shared the machine's network.", lambda _, gate: gate.network),
@@ -68,6 +73,10 @@ def _advisory_red(_: TaskLine, gate: GateLine) -> bool:
 
 def _by_exit_code(_: TaskLine, gate: GateLine) -> bool:
     return gate.kind == "tests" and gate.verdict is Verdict.PASSED and gate.counts is None
+
+
+def _unplanted(_: TaskLine, gate: GateLine) -> bool:
+    return gate.kind == "tests" and gate.verdict is Verdict.PASSED and gate.canary == ""
 
 
 def _only_reported(_: TaskLine, gate: GateLine) -> bool:

@@ -63,6 +63,8 @@ class GateLine:
     log_sha256: str = ""
     said: str = ""
     """Of a proof, a strength or a review what it showed, in a phrase."""
+    canary: str | None = None
+    """Id of the failing test that was planted in the run; empty where none was; None where that is not on record."""
     unproven: bool = False
     """A proof that found no test that shows the change."""
 

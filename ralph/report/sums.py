@@ -37,13 +37,14 @@ def last_sums(events: Iterable[Event]) -> SumLine | None:
 
 
 def gate_strength(events: Iterable[Event]) -> tuple[WeakLine, ...]:
-    """Per probed file how many planted faults were caught, the weakest first."""
+    """Per probed file how many planted faults were caught, the weakest first; a night that went on probes the rest."""
     rows = [event.data for event in events if event.kind == "gate_strength"]
+    files = {read.text(row, "path"): row for data in rows for row in read.rows(data, "files")}
     found = [
         WeakLine(
             read.text(row, "path"), read.integer(row, "caught"), read.integer(row, "planted"), bool(row.get("raised"))
         )
-        for row in (read.rows(rows[-1], "files") if rows else [])
+        for row in files.values()
     ]
     return tuple(sorted(found, key=lambda one: (one.caught / max(1, one.planted), one.path)))
 

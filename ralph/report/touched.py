@@ -38,7 +38,7 @@ def _blocking(event: Event) -> Iterator[str]:
 
 
 def unnoticed(events: Iterable[Event], tasks: Sequence[TaskLine]) -> tuple[SpotLine, ...]:
-    """Per task that landed the first planted fault that survived; the task with most of them first."""
+    """Per task that landed the first planted fault that nothing noticed; the task with most of them first."""
     trees = {task.tree: task.id for task in tasks if task.outcome == "landed"}
     found: dict[str, list[str]] = {}
     for event in events:
@@ -51,4 +51,5 @@ def unnoticed(events: Iterable[Event], tasks: Sequence[TaskLine]) -> tuple[SpotL
 def _spot(task: str, alive: Sequence[str]) -> SpotLine:
     place, _, what = alive[0].partition(": ")
     more = f", and {len(alive) - 1} more" if len(alive) > 1 else ""
-    return SpotLine(place, 0, f"no test notices a fault planted here: {what}{more}", (task,))
+    why = what if what == "no test runs it" else f"no test notices a fault planted here: {what}"
+    return SpotLine(place, 0, why + more, (task,))

@@ -44,6 +44,7 @@ def gate_line(event: Event) -> GateLine:
         log=read.text(execution, "log"),
         log_sha256=read.text(execution, "log_sha256"),
         said=words(data),
+        canary=read.text(execution, "canary") if "canary" in execution else None,
         unproven=unproven(data),
     )
 

@@ -35,7 +35,7 @@ from ralph.core.claim_words import compared, words
                     "mutants": [{"fate": fate} for fate in ("killed", "survived", "survived", "timeout", "untested")],
                 }
             },
-            "2 of 5 mutants survived, 1 timed out, 1 on lines that no test runs, not all were tried",
+            "2 of 4 mutants survived, 1 timed out, 1 not tried, on lines that no test runs, not all were tried",
         ),
         ({"review": {"accepted": True, "agent": "api", "reasons": ["fine"]}}, "reviewed by api: accepted"),
         ({"review": {"accepted": False, "agent": "api", "reasons": ["a", "b"]}}, "reviewed by api: refused, a"),

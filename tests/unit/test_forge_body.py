@@ -325,5 +325,5 @@ def test_what_was_done_to_tests_and_what_no_test_notices(night: RecordedNight) -
     assert body.index("## Changes to tests and checks that the tasks declare") < body.index("## What changed")
     assert "- `t1`: tests/test_a.py:7: the expected value changed" in body
     assert "- Proof by a test: none shows what `t1` changed." in body
-    assert "- `t1`: no test notices a fault planted at src/a.py:3: a &lt; b became a &lt;= b." in body
+    assert "- `t1`: faults that no test notices: src/a.py:3: a &lt; b became a &lt;= b." in body
     assert "How much the tests would notice" not in body

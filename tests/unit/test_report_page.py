@@ -374,3 +374,22 @@ def test_faults_that_no_test_noticed_are_where_to_look(night: RecordedNight) -> 
     first = text.index("`src/t2.py:1`: no test notices a fault planted here: &lt; became &lt;=, and 1 more (`t2`)")
     assert first < text.index("`src/t1.py:1`: no test notices a fault planted here: &lt; became &lt;= (`t1`)")
     assert "No test shows what these changed. (`t1`, `t2`)" in text
+
+
+def test_lines_that_no_test_runs_and_runs_without_a_planted_failure_are_said(night: RecordedNight) -> None:
+    step = night.began("t1")
+    mutants = [{"path": "src/a.py", "line": n, "before": "<", "after": "<=", "fate": "untested"} for n in (3, 3, 4)]
+    step.gate("strength", "strength", strength={"changed": 2, "covered": 0, "mutants": mutants}, counts=None)
+    step.gate(execution={"argv": ["pytest"], "canary": ""})
+    step.commits()
+    night.land("t2")
+    text = page(night)
+    assert "strength 3 not tried, on lines that no test runs, 0 of 2 changed lines ran" in text
+    assert "`src/a.py:3`: no test runs it, and 1 more (`t1`)" in text
+    assert "No failing test was planted in these runs: nothing shows that they would report one. (`t1`)" in text
+
+
+def test_what_was_probed_before_and_after_a_restart_counts_together(night: RecordedNight) -> None:
+    for path, caught in (("a.py", 1), ("b.py", 4)):
+        night.row("gate_strength", files=[{"path": path, "planted": 4, "caught": caught, "raised": caught < 2}])
+    assert "Your gates catch 62 % of 8 faults planted in tonight's files. Weak: `a.py` 1 of 4" in page(night)
