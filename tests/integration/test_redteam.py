@@ -161,6 +161,15 @@ def test_stored_results_of_any_name_speak_as_they_were(tmp_path: Path, shim: Shi
     assert not refusal(court, edits, Task("t", "T", kind=Kind.FIX, allow=("snapshot", "weaken-test")))
 
 
+def test_a_chore_changes_nothing_that_tests_see(tmp_path: Path, shim: Shim) -> None:
+    base = {**BASE, "tests/test_calc.py": new_test("assert half(3) == 1.5")}
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, config(), base)
+    assert "changes nothing that tests see" in refusal(court, {"calc.py": FIXED}, Task("t", "T", kind=Kind.CHORE))
+    checked = Task("t", "T", kind=Kind.CHORE, checks=(f"{sys.executable} check.py",))
+    assert not refusal(court, {"calc.py": FIXED}, checked)
+    assert not refusal(court, {"calc.py": IDLE}, Task("t", "T", kind=Kind.CHORE))
+
+
 NODE = {
     "package.json": '{"type": "module"}',
     "calc.js": "export function half(a) {\n  return Math.floor(a / 2);\n}\n",

@@ -104,4 +104,5 @@ def _demand(told: Told, book: Book, config: Config) -> str:
     own = book.of(told.event.iteration)
     if began is None or not any(one.result.kind == "tests" and one.result.outcomes for one in own):
         return "any"
-    return str(getattr(config.verify.policy, str(began.data.get("kind", "feature"))))
+    demand = str(getattr(config.verify.policy, str(began.data.get("kind", "feature"))))
+    return "any" if demand == "unchanged" and began.data.get("checks") else demand

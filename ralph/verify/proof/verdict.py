@@ -31,6 +31,9 @@ def verdict(result: ProofResult, demand: str, broken: Sequence[str]) -> tuple[Ve
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         said = f"the original {broken[0]}{more} fails on the new source"
         return Verdict.FAILED, f"{said}; keep what it checks, or have the task allow 'weaken-test'"
+    if demand == "unchanged" and result.turned:
+        said = f"{result.turned[0]} was red on the base and is green now"
+        return Verdict.FAILED, f"{said}, but a task of this kind changes nothing that tests see"
     if result.grade is Proof.PROVEN or demand != "proven":
         return Verdict.PASSED, _shown(result)
     if result.grade is Proof.NOT_PROVABLE:
