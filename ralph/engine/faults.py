@@ -28,6 +28,8 @@ POINTS = (
     "noted",
     "proposed",
     "progress",
+    "train-judged",
+    "train",
     "reporting",
     "reported",
 )
