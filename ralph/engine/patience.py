@@ -5,6 +5,7 @@ from __future__ import annotations
 from ralph.config import Config
 from ralph.config.schema import Gate
 from ralph.domain import Task
+from ralph.engine.judge.flaky import APART
 from ralph.engine.keep import SETUP_SECONDS
 
 OVERTIME = 690
@@ -13,8 +14,9 @@ UNLIMITED = 7 * 24 * 3600
 """What an agent without any cap on its time is given."""
 SETUPS = 4
 """Of the base, of a merge and of the change; and another loop's, which holds the lock on a kept folder."""
-PASSES = 6
-"""Times that every gate may run: on a merge, the change and the base, and for the proof."""
+PASSES = 9
+"""Times that every gate may run: on a merge, the change (its own tests first, a failing one beside them) and the base,
+and for the proof on the base's source, with the base's tests, on stubs and in other words."""
 
 STRENGTH = 7
 """Times a test gate's limit that measuring may take: three for a run with every line counted, one for the change's,
@@ -28,7 +30,7 @@ def patience(config: Config, task: Task, seconds_left: float) -> float:
     check = Gate(name="check", command="true").timeout
     once = sum(gate.timeout for gate in config.gates) + len(task.checks) * check
     setup = SETUPS * SETUP_SECONDS if config.workspace.setup else 0
-    again = config.verify.flaky_runs * 2
+    again = 2 * (config.verify.flaky_runs * APART + 1)
     reviewed = any(config.reviewers(loop) for loop in config.loop_list())
     reviewer = 2 * (config.limits.iteration_minutes * 60 or UNLIMITED) if reviewed else 0  # until one is free, its work
     measured = (

@@ -514,6 +514,12 @@ CASES = [
         "    import sys, types\n    sys.modules['calc'] = types.SimpleNamespace(add=lambda a, b: 3)\n" + ADD,
         PATCHED,
     ),
+    tests("finalize", ADD, "    import weakref\n    weakref.finalize(add, print)\n" + ADD, PATCHED),
+    tests("exit in parts", ADD, "    import os\n    getattr(os, '_ex' + 'it')(0)\n" + ADD, PATCHED),
+    tests(
+        "the runner's report", ADD, "    import sys\n    [a for a in sys.argv if '--junitxml=' in a]\n" + ADD, PATCHED
+    ),
+    tests("the runner's objects", ADD, "    import gc\n    gc.get_objects()\n" + ADD, PATCHED),
     tests("settrace", ADD, "    import sys\n    sys.settrace(lambda *a: None)\n" + ADD, PATCHED),
     many(
         "pytest in sys.modules",

@@ -23,12 +23,13 @@ _TELLTALE = re.compile(
     r"PYTEST_CURRENT_TEST|PYTEST_VERSION|PYTEST_XDIST_WORKER|PYTEST_ADDOPTS|_called_from_test|py\.test"
     r"|RALPH_(?:RUN|TASK_ID|ITERATION|ATTEMPT|LOOP|JUNIT)"
 )
+_REPORT = re.compile(r"-*junit_?-?xml=?|xmlpath|RALPH_JUNIT", re.IGNORECASE)
 _LOADED = re.compile(r"sys\.modules|sys\.argv|sys\.orig_argv|/proc/self")
 _STACK = ("inspect.stack", "sys._getframe", "inspect.currentframe", "traceback.extract_stack", "sys._current_frames")
 
 
 _WORTH_PARSING = re.compile(
-    r"exit|abort|settrace|setprofile|sys\.modules|__(?:eq|ne|contains|bool|instancecheck)__|builtins|pytest|unittest"
+    r"exit|abort|finalize|getattr|\bgc\b|junit|JUNIT|xmlpath|settrace|setprofile|sys\.modules|__(?:eq|ne|contains|bool|instancecheck)__|builtins|pytest|unittest"
     r"|PYTEST|_called_from_test|argv|RALPH_|_getframe|\bstack\b|currentframe|os\.kill|approx|raises|AssertionError|\b(?:isinstance|len|all|any)\s*="
 )
 
@@ -62,7 +63,7 @@ def added(old: ast.Module | None, new: ast.Module, test: bool, runs: bool) -> li
 
 def _all(tree: ast.Module, test: bool, runs: bool) -> list[Hold]:
     holds = [*_replaced(tree, test), *_always_equal(tree, test), *_exits(tree, test and runs), *_modules(tree, test)]
-    return holds if test else holds + list(_detections(tree))
+    return holds + list(_reports(tree)) if test else holds + list(_detections(tree))
 
 
 def _replaced(tree: ast.Module, test: bool) -> Iterator[Hold]:
@@ -172,12 +173,14 @@ def _exits(tree: ast.Module, test: bool) -> Iterator[Hold]:
             if isinstance(node, ast.Raise) and id(node) in at_import and "SystemExit" in ast.unparse(node):
                 yield _hold(node, "the process ends at import")
             continue
-        name = ast.unparse(node.func)
+        name = _called(node.func)
         if name in ("sys.exit", "exit", "quit") and id(node) in at_import:
             yield _hold(node, "the process ends at import")
         elif name in ("os._exit", "_exit", "os.abort", "pytest.exit") and (ends or id(node) in at_import):
             yield _hold(node, f"{name} ends the run")
-        elif name in ("atexit.register", "register") and _at_exit(node, name, test):
+        elif test and name.startswith("gc.get_"):
+            yield _hold(node, f"{name} reaches what the runner holds")
+        elif name in ("atexit.register", "register", "weakref.finalize") and _at_exit(node, name, test):
             yield _hold(node, "something runs after the last test (atexit)")
         elif name == "os.kill" and ends and node.args and "getpid" in ast.unparse(node.args[0]):
             yield _hold(node, "os.kill ends the run")
@@ -185,8 +188,18 @@ def _exits(tree: ast.Module, test: bool) -> Iterator[Hold]:
             yield _hold(node, f"{name} takes hold of what runs")
 
 
+def _called(func: ast.expr) -> str:
+    """The dotted name of what is called, also where ``getattr`` puts it together."""
+    match func:
+        case ast.Call(func=ast.Name("getattr"), args=[owner, name, *_]):
+            return f"{ast.unparse(owner)}.{_text(name)}"
+    return ast.unparse(func)
+
+
 def _at_exit(node: ast.Call, name: str, test: bool) -> bool:
-    return bool(node.args) and ((test and name.startswith("atexit")) or "_exit" in ast.unparse(node))
+    return bool(node.args) and (
+        (test and name in ("atexit.register", "weakref.finalize")) or "_exit" in ast.unparse(node)
+    )
 
 
 def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
@@ -212,6 +225,13 @@ def _modules(tree: ast.Module, test: bool) -> Iterator[Hold]:
                 absent = isinstance(node.value, ast.Constant) and node.value.value is None
                 if literal and not (test and absent):
                     yield _hold(node, f"sys.modules[{ast.unparse(target.slice)}] is replaced")
+
+
+def _reports(tree: ast.Module) -> Iterator[Hold]:
+    """The file in which the runner says what became of the tests."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant | ast.BinOp) and _REPORT.fullmatch(_text(node)):
+            yield _hold(node, f"the runner's own report is looked for ({_text(node)})")
 
 
 def _detections(tree: ast.Module) -> Iterator[Hold]:
