@@ -170,6 +170,17 @@ def test_a_chore_changes_nothing_that_tests_see(tmp_path: Path, shim: Shim) -> N
     assert not refusal(court, {"calc.py": IDLE}, Task("t", "T", kind=Kind.CHORE))
 
 
+def test_what_makes_the_kept_folders_is_not_the_agents_to_write(tmp_path: Path, shim: Shim) -> None:
+    """It would plant what every later gate imports."""
+    table = {"keep": [".venv"], "setup": "sh tools/setup.sh", "inputs": ["requirements.txt"]}
+    own = config().model_dump() | {"workspace": table}
+    base = {**BASE, "tools/setup.sh": "mkdir -p .venv\n"}
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, Config.model_validate(own), base)
+    assert "guard protected: tools/setup.sh" in refusal(court, {"tools/setup.sh": "touch .venv/x\n"})
+    backend = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
+    assert "guard protected: pyproject.toml" in refusal(court, {"pyproject.toml": backend})
+
+
 NODE = {
     "package.json": '{"type": "module"}',
     "calc.js": "export function half(a) {\n  return Math.floor(a / 2);\n}\n",

@@ -25,14 +25,14 @@ def check(
     """The result of each guard; all run, whatever the first ones say.
 
     ``tracked`` are the paths of the base; ``shared_files`` paths or globs that other loops hold; ``gate_configuration``
-    further paths that configure a gate (default: those that the gates' commands and the task's checks name). A guard
+    further paths that configure a gate (default: those that the commands of gates, checks and setup name). A guard
     whose blobs can't be read is ``not_run``, which blocks.
     """
     paths = frozenset(tracked)
     diff = Diff(task, changes, read_blob, paths, config)
     if gate_configuration is None:
-        checks = [Gate(name="check", command=command) for command in task.checks]
-        gate_configuration = protected.gate_configuration([*config.gates, *checks], paths)
+        further = [Gate(name="further", command=one) for one in (*task.checks, config.workspace.setup) if one]
+        gate_configuration = protected.gate_configuration([*config.gates, *further], paths)
     configured = frozenset(gate_configuration)
     guards: list[tuple[str, Callable[[], list[Finding]]]] = [
         ("scope", lambda: scope.findings(diff, tuple(shared_files))),

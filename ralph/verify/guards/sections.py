@@ -67,6 +67,9 @@ def _pyproject(text: str) -> Parts:
     points = project.get("entry-points") if isinstance(project, dict) else None
     if isinstance(points, dict) and "pytest11" in points:
         parts["project.entry-points.pytest11"] = points["pytest11"]
+    build = top.get("build-system")
+    if isinstance(build, dict) and "backend-path" in build:
+        parts["build-system.backend-path"] = build["backend-path"]
     hatch = tools.get("hatch")
     if isinstance(hatch, dict) and "envs" in hatch:
         parts["tool.hatch.envs"] = hatch["envs"]
