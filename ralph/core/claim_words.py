@@ -70,9 +70,15 @@ def survivors(row: Mapping[str, object]) -> list[str]:
     strength = row.get("strength")
     mutants = _rows(strength.get("mutants")) if isinstance(strength, Mapping) else []
     alive = [one for one in mutants if one.get("fate") == "survived"]
-    said = [f"{place(one)}: {one.get('before')} became {one.get('after')}" for one in alive]
+    said = [f"{place(one)}: {_fault(one)}" for one in alive]
     said += [f"{place(one)}: no test runs it" for one in mutants if one.get("fate") == "untested"]
     return list(dict.fromkeys(said))
+
+
+def _fault(mutant: Mapping[str, object]) -> str:
+    """A project's own mutation command says in its words what it changed."""
+    after = str(mutant.get("after"))
+    return f"{mutant['before']} became {after}" if mutant.get("before") else after
 
 
 def unproven(row: Mapping[str, object]) -> bool:
@@ -95,12 +101,16 @@ def _proof(proof: Mapping[str, object]) -> str:
 
 
 def _strength(strength: Mapping[str, object]) -> str:
-    fates = Counter(str(one.get("fate")) for one in _rows(strength.get("mutants")))
+    mutants = _rows(strength.get("mutants"))
+    named = sum(one.get("before") == "" for one in mutants)
+    fates = Counter(str(one.get("fate")) for one in mutants if one.get("before") != "")
     number = sum(fates.values()) - fates["untested"]
     parts = []
     if number:
         parts.append(f"{fates['survived'] or 'none'} of {number} mutants survived")
     parts += [f"{fates[fate]} {said}" for fate, said in _FATES.items() if fates[fate]]
+    if named:  # nobody says how many there were
+        parts.append(f"{named} mutant{'s' if named > 1 else ''} survived the mutation command")
     changed, covered = strength.get("changed"), strength.get("covered")
     if isinstance(changed, int) and changed:
         parts.append(f"{covered} of {changed} changed lines ran")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ralph.core.claim_words import on_base, unproven, words
+from ralph.core.claim_words import on_base, survivors, unproven, words
 from ralph.domain import Grade, TestCounts, Verdict
 from ralph.memory.ledger import Event
 from ralph.report import read
@@ -84,6 +84,8 @@ def _guard_failure(name: str, data: Mapping[str, Any]) -> Failure:
 def _gate_failure(name: str, data: Mapping[str, Any]) -> Failure:
     for failure in read.rows(data, "failures"):
         return Failure(read.text(failure, "id") or name, assertion(read.text(failure, "message")))
+    if alive := survivors(data):
+        return Failure(name, f"no test notices {alive[0]}")
     reason, verdict = read.text(data, "reason"), read.word(Verdict, data.get("verdict"), Verdict.FAILED)
     said = assertion(read.text(data, "excerpt")) if verdict is Verdict.FAILED else ""
     return Failure(name, ": ".join(filter(None, (reason, said))))

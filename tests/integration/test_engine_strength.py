@@ -311,7 +311,7 @@ done
     ("mutation", "verdict", "said"),
     [
         ("", Verdict.PASSED, "1 of 2 changed statements ran in the tests"),
-        ("sh mutate.sh", Verdict.PASSED, "the mutation command names 1 survivors on changed lines"),
+        ("sh mutate.sh", Verdict.PASSED, "the mutation command names 1 survivor on changed lines"),
         ("echo src/add.js:99: not changed", Verdict.PASSED, "the mutation command names 0 survivors on changed lines"),
         ("echo All mutants killed", Verdict.NOT_RUN, "it printed a line that names no survivor"),
         ("false", Verdict.NOT_RUN, "mutation: exit 1"),

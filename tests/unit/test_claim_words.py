@@ -37,6 +37,10 @@ from ralph.core.claim_words import compared, words
             },
             "2 of 4 mutants survived, 1 timed out, 1 not tried, on lines that no test runs, not all were tried",
         ),
+        (
+            {"strength": {"changed": 2, "covered": 2, "mutants": [{"fate": "survived", "before": "", "after": "x"}]}},
+            "1 mutant survived the mutation command, 2 of 2 changed lines ran",
+        ),
         ({"review": {"accepted": True, "agent": "api", "reasons": ["fine"]}}, "reviewed by api: accepted"),
         ({"review": {"accepted": False, "agent": "api", "reasons": ["a", "b"]}}, "reviewed by api: refused, a"),
         ({"review": {"accepted": False}}, "reviewed: refused"),

@@ -393,3 +393,14 @@ def test_what_was_probed_before_and_after_a_restart_counts_together(night: Recor
     for path, caught in (("a.py", 1), ("b.py", 4)):
         night.row("gate_strength", files=[{"path": path, "planted": 4, "caught": caught, "raised": caught < 2}])
     assert "Your gates catch 62 % of 8 faults planted in tonight's files. Weak: `a.py` 1 of 4" in page(night)
+
+
+def test_a_change_that_was_refused_for_its_tests_names_the_first_fault(night: RecordedNight) -> None:
+    step = night.began("t1")
+    mutants = [{"path": "src/a.js", "line": 3, "before": "", "after": "+ became -", "fate": "survived"}]
+    told = {"reason": "0 of 1", "excerpt": "No test notices when this is changed:\n  src/a.js:3: + became -"}
+    strength = {"changed": 1, "covered": 1, "mutants": mutants}
+    step.gate("strength", "strength", "failed", strength=strength, counts=None, **told)
+    step.ends("rejected", "gate strength")
+    step.moves("failed", "1 of 1 attempts used")
+    assert "`strength`: `no test notices src/a.js:3: + became -`" in page(night)

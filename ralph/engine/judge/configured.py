@@ -122,4 +122,5 @@ def _run_mutation(
         story.problems.append(f"{NAME}: {found.reason}")
     else:
         story.mutants += found
-        story.notes.append(f"the mutation command names {len(found)} survivors on changed lines")
+        number = f"{len(found)} survivor{'' if len(found) == 1 else 's'}"
+        story.notes.append(f"the mutation command names {number} on changed lines")

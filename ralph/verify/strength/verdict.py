@@ -52,7 +52,7 @@ def not_run(reason: str, runs: Sequence[Run] = (), strength: Strength | None = N
 
 def _counted(found: Strength) -> list[str]:
     said = [f"{found.covered} of {_of(found.changed, 'changed statement')} ran in the tests"] if found.changed else []
-    tried = [mutant for mutant in found.mutants if mutant.fate != "untested"]
+    tried = [mutant for mutant in found.mutants if mutant.fate != "untested" and mutant.before]
     if tried:
         seen = sum(mutant.fate in ("killed", "timeout") for mutant in tried)
         said.append(f"the tests noticed {seen} of {_of(len(tried), 'planted fault')}")
@@ -71,10 +71,16 @@ def _told(survivors: Collection[Mutant], uncovered: Sequence[str]) -> str:
     if survivors:
         lines.append("No test notices when this is changed:")
         for mutant in list(survivors)[:SHOWN_SURVIVORS]:
-            lines += [f"  {mutant.path}:{mutant.line}", f"    - {mutant.before}", f"    + {mutant.after}"]
+            lines += _shown(mutant)
         more = len(survivors) - SHOWN_SURVIVORS
         lines += [f"  and {more} more"] if more > 0 else []
     if uncovered:
         rest = f" and {len(uncovered) - _SHOWN_LINES} more" if len(uncovered) > _SHOWN_LINES else ""
         lines.append(f"No test runs: {', '.join(uncovered[:_SHOWN_LINES])}{rest}")
     return "\n".join(lines)
+
+
+def _shown(mutant: Mutant) -> list[str]:
+    """A mutation command says in its own words what it changed."""
+    where = f"  {mutant.path}:{mutant.line}"
+    return [where, f"    - {mutant.before}", f"    + {mutant.after}"] if mutant.before else [f"{where}: {mutant.after}"]
