@@ -319,7 +319,8 @@ class Daemon:
     async def _pause_or_resume(self, request: Request) -> dict[str, Any]:
         night = self.night
         if night is None:
-            return {"error": "no night is running", "hint": "`ralph start --now` starts one"}
+            hint = "wait until `ralph status` shows loops, or end the daemon with `ralph stop`"
+            return {"error": f"no night is running: {self.state}", "hint": hint}
         if request.loop and request.loop not in night.loops:
             return {"error": f"no loop is called {request.loop!r}", "hint": f"loops: {', '.join(night.loops)}"}
         if request.command == "resume":

@@ -90,6 +90,9 @@ def test_outside_the_window_nothing_runs_until_it_opens(project: Project) -> Non
     project.tasks("a")
     project.ralph("start")
     assert state(project) == "waiting until 22:00"
+    refused = project.ralph("pause", code=1).stderr
+    assert "no night is running: waiting until 22:00" in refused
+    assert "`ralph stop`" in refused
     assert project.events("night_started") == []
     project.saw("committed", task="a")
     (started,) = project.events("night_started")
