@@ -9,13 +9,16 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: demo test check lint bench corpus docs lock clean
+.PHONY: demo test slow check lint bench corpus docs lock clean
 
 demo: $(VENV)/.runtime ## Run a whole night on a throwaway project, with no account
 	@$(BIN)/ralph demo
 
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+slow: $(VENV)/.dev ## Run the slow matrices: all of them, or a sample with `make slow SHARE=1/12`
+	$(BIN)/python -m pytest $(ARGS) -m slow --slow=$(or $(SHARE),1)
 
 check: lint test ## Lint, types, layers and tests: what CI runs
 

@@ -7,9 +7,30 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--slow",
+        default="",
+        metavar="SHARE",
+        help="which slow tests run: a share such as 1/12, always the same ones; 1 all (default with -m slow), 0 none",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow matrices are left out, or run as a sample that is bounded, spread over the files and always the same."""
+    share = Fraction(config.getoption("--slow") or int("slow" in config.option.markexpr))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    kept = {item for number, item in enumerate(slow) if share and int(number * share) < int((number + 1) * share)}
+    left = [item for item in slow if item not in kept]
+    if left:
+        items[:] = [item for item in items if item not in set(left)]
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session")

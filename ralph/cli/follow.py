@@ -20,8 +20,10 @@ from ralph.memory.ledger import Ledger
 if TYPE_CHECKING:
     from rich.text import Text
 
-_SHOWN = ("began", "ended", "committed", "task", "reassigned", "waiting", "halted", "paused", "limit", "warning",
-          "preflight", "pull_request", "train", "forecast", "delivery_failed", "night_started", "night_ended")  # fmt: skip
+_SHOWN = frozenset(
+    {"began", "ended", "committed", "task", "reassigned", "waiting", "halted", "paused", "limit", "warning"}
+    | {"preflight", "pull_request", "train", "forecast", "delivery_failed", "night_started", "night_ended"}
+)
 _LOOK = 0.2
 
 
