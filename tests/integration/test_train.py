@@ -106,6 +106,20 @@ def test_branches_that_fit_land_together_after_one_run(repo: Path) -> None:
         assert {one.task: one.how for one in found.removals} == {"a": "proven", "b": "proven", "c": "proven"}
 
 
+def test_the_order_hangs_on_the_tasks_and_not_on_who_looked_first(repo: Path) -> None:
+    """`ralph train` folds the ledger anew, the night's board has seen the tasks in another order."""
+    with night_with(repo, "a", "b") as night:
+        one, two, _ = night.loops.values()
+        commit(night, two, "a", a_dot_md="a\n")
+        commit(night, one, "b", b_dot_md="b\n")
+        base, states = night.mirror.resolve("main"), night.board.tasks
+        both = [states, dict(reversed(states.items()))]
+        found = [candidates(night.layout, some, night.rows, base) for some in both]
+        assert [[(each.branch, each.first) for each in some] for some in found] == [
+            [("ralph/loop-2", 0), ("ralph/loop-1", 1)]
+        ] * 2
+
+
 def test_nothing_outside_its_own_directory_changes(repo: Path) -> None:
     from ralph.vcs.user import snapshot_state
 

@@ -34,7 +34,10 @@ class Found:
 def candidates(
     where: Layout, states: Mapping[str, TaskState], rows: Sequence[Task], base: str, landed: Collection[str] = ()
 ) -> tuple[Candidate, ...]:
-    """Branches with completed tasks that the commit ``base``, which the mirror has, does not hold."""
+    """Branches with completed tasks that the commit ``base``, which the mirror has, does not hold.
+
+    In the order of their first rows: what lands must not hang on who looked at ``states`` before.
+    """
     tasks = {task.id: task for task in rows}
     found = {one.ref: one for one in _branches(where, states, base, landed)}
     parts: dict[str, list[Part]] = defaultdict(list)
@@ -54,6 +57,8 @@ def candidates(
         )
         for ref, mine in parts.items()
     ]
+    rank = {task.id: number for number, task in enumerate(rows)}
+    made.sort(key=lambda one: (min(rank.get(part.task, len(rank)) for part in one.parts), one.branch))
     return tuple(replace(one, first=number) for number, one in enumerate(made))
 
 
