@@ -181,6 +181,25 @@ def test_what_makes_the_kept_folders_is_not_the_agents_to_write(tmp_path: Path, 
     assert "guard protected: pyproject.toml" in refusal(court, {"pyproject.toml": backend})
 
 
+def test_what_one_run_leaves_behind_kills_no_mutant(tmp_path: Path, shim: Shim) -> None:
+    """The test fails whenever it has run before, and never because of what ``clamp`` does to a bound."""
+    own = config().model_dump() | {"verify": {"strength": "report", "mutation_seconds": 20}}
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, Config.model_validate(own), BASE)
+    bounds = "".join(f"    if a {bound}:\n        raise ValueError(a)\n" for bound in ("<= low", ">= high", "<= -99"))
+    clamp = f"\n\ndef clamp(a, low, high):\n{bounds}    return a\n"
+    test = new_test(
+        "import calc, os, pathlib",
+        "place = pathlib.Path(os.environ['XDG_CACHE_HOME']) / 'seen'",
+        "assert calc.clamp(5, 1, 9) == 5",
+        "assert not place.exists()",
+        "place.mkdir(parents=True)",
+    )
+    found = court.judge(FIX, {"calc.py": SOURCE + clamp, "tests/test_calc.py": test})
+    assert not found.blocked
+    (strength,) = [gate.strength for gate in found.gates if gate.strength]
+    assert {mutant.fate for mutant in strength.mutants if mutant.after.startswith("if a")} == {"survived"}
+
+
 NODE = {
     "package.json": '{"type": "module"}',
     "calc.js": "export function half(a) {\n  return Math.floor(a / 2);\n}\n",

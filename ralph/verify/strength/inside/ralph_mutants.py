@@ -48,7 +48,7 @@ def pytest_load_initial_conftests() -> None:
         fate = _wait(child, max(left, 1.0), left < told["each"])
         fates.add(fate)
         _note(told["results"], mutant["number"], fate)
-    if fates and "survived" not in fates:
+    if fates - {"survived"}:
         child = _fork()
         if child == 0:
             _become(os.path.realpath(os.path.join(told["root"], told["control"]["path"])), told["control"])
