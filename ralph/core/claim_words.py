@@ -65,6 +65,13 @@ def declared(row: Mapping[str, object]) -> list[str]:
     return list(dict.fromkeys(f"{place(one)}: {str(one['message']).removeprefix(DECLARED)}" for one in notes))
 
 
+def named(row: Mapping[str, object]) -> list[str]:
+    """What the row of a guard names without objecting, such as a debug leftover, each with its place."""
+    notes = [one for one in _rows(row.get("findings")) if one.get("note")]
+    said = [f"{place(one)}: {one.get('message')}" for one in notes if not str(one.get("message")).startswith(DECLARED)]
+    return list(dict.fromkeys(said))
+
+
 def survivors(row: Mapping[str, object]) -> list[str]:
     """The faults planted in a change's lines that no test noticed, then the lines that no test runs, with places."""
     strength = row.get("strength")

@@ -92,6 +92,8 @@ def _lines(told: Story, config: Config, detail: _Detail) -> Iterator[str]:
     yield from ("", "## What was executed, on exactly the committed tree", "")
     yield from ("| task | gate | result | grade | tree |", "|---|---|---|---|---|")
     yield from (_row(landed, ran) for landed in shown for ran in landed.ran)
+    if weak := list(_weak(told)):
+        yield from ("", "## Look at first", "", *(f"- {line}" for line in weak[: detail.files]))
     yield from ("", "## What was not", "")
     yield from (f"- {line}" for line in _not_executed(told))
     yield from ("", "## Run it again", "", _again(told, config))
@@ -165,7 +167,6 @@ def _not_executed(told: Story) -> Iterator[str]:
     kinds = {ran.kind for landed in told.landed for ran in landed.ran}
     if "proof" not in kinds:
         yield "Proof that new tests fail without the change."
-    yield from _weak(told)
     if "strength" not in kinds:
         yield "How much the tests would notice: no fault was planted in the changed lines."
     if "review" not in kinds:
@@ -177,6 +178,7 @@ def _weak(told: Story) -> Iterator[str]:
     if bare := [landed.id for landed in told.landed if any(ran.unproven for ran in landed.ran)]:
         yield f"Proof by a test: none shows what {', '.join(inert.code(id) for id in bare[:20])} changed."
     for landed in told.landed:
+        yield from (f"{inert.code(landed.id)}: {inert.markdown(said, 160)}" for said in landed.named[:3])
         alive = [one for ran in landed.ran for one in ran.survivors]
         if alive:
             more = f" and {len(alive) - 1} more" if len(alive) > 1 else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ralph.core.claim_words import declared, on_base, survivors, unproven, words
+from ralph.core.claim_words import declared, named, on_base, survivors, unproven, words
 from ralph.domain import Task
 from ralph.memory.ledger import Event
 
@@ -49,6 +49,8 @@ class Landed:
     iterations: int
     declared: tuple[str, ...] = ()
     """What guards let through because the task declares it."""
+    named: tuple[str, ...] = ()
+    """What guards named without objecting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def _landed(id: str, rows: Sequence[Event], commits: Sequence[Event], task: Task
         for event in rows
         if event.kind == "gate" and event.data.get("tree") == tree and not on_base(event.data)
     }
+    guards = [event.data for event in own if event.kind == "guard" and event.data.get("tree") == tree]
     paths = [str(change.get("path", "")) for event in made for change in event.data.get("changes") or ()]
     return Landed(
         id=id,
@@ -119,14 +122,8 @@ def _landed(id: str, rows: Sequence[Event], commits: Sequence[Event], task: Task
         ran=tuple(gates.values()),
         said=str(ended[-1].data.get("said") or "") if ended else "",
         iterations=len(began),
-        declared=tuple(
-            dict.fromkeys(
-                place
-                for event in own
-                if event.kind == "guard" and event.data.get("tree") == tree
-                for place in declared(event.data)
-            )
-        ),
+        declared=tuple(dict.fromkeys(said for row in guards for said in declared(row))),
+        named=tuple(dict.fromkeys(said for row in guards for said in named(row))),
     )
 
 

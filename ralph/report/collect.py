@@ -25,7 +25,7 @@ from ralph.report.model import (
 from ralph.report.needs import needs
 from ralph.report.sums import gate_strength, last_sums
 from ralph.report.tasks import changed_paths, histories, task_line
-from ralph.report.touched import touched, unnoticed
+from ralph.report.touched import leftovers, touched, unnoticed
 from ralph.report.train import last_forecast, last_train
 
 
@@ -81,6 +81,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
         gate_strength=gate_strength(events),
         touched=touched(events, tasks),
         unnoticed=unnoticed(events, tasks),
+        leftovers=leftovers(events, tasks),
     )
 
 

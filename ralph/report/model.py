@@ -355,6 +355,7 @@ class NightReport:
     gate_strength: tuple[WeakLine, ...] = ()
     touched: tuple[TouchLine, ...] = ()
     unnoticed: tuple[SpotLine, ...] = ()
+    leftovers: tuple[SpotLine, ...] = ()
 
     def of(self, *outcomes: str) -> list[TaskLine]:
         """Tasks with one of these outcomes, in the order in which they first ran."""

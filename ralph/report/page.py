@@ -142,7 +142,8 @@ class _Writer:
                 place = f"{spot.path}:{spot.line}" if spot.line else spot.path
                 whose = f" ({', '.join(self.name(task) for task in spot.tasks[:3])})" if spot.tasks else ""
                 yield f"- {self.name(place)}: {self.reason(spot.why)}{whose}"
-        for spot in self.report.unnoticed[: min(self.detail.items, 5)]:
+        most = min(self.detail.items, 5)
+        for spot in (*self.report.unnoticed[:most], *self.report.leftovers[:most]):
             yield f"- {self.name(spot.path)}: {self.reason(spot.why)} ({self.name(spot.tasks[0])})"
         if said := strength_words(self.report.gate_strength, self.name):
             yield f"- {said}"

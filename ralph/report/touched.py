@@ -1,4 +1,4 @@
-"""What changes did to tests and to what configures checks, and which planted faults their tests did not notice."""
+"""What changes did to tests and to what configures checks, and the places in them to look at first."""
 
 from __future__ import annotations
 
@@ -48,8 +48,25 @@ def unnoticed(events: Iterable[Event], tasks: Sequence[TaskLine]) -> tuple[SpotL
     return tuple(_spot(task, alive) for task, alive in most)
 
 
+def leftovers(events: Iterable[Event], tasks: Sequence[TaskLine]) -> tuple[SpotLine, ...]:
+    """What guards named in the changes that landed without objecting: prints and breakpoints."""
+    trees = {task.tree: task.id for task in tasks if task.outcome == "landed"}
+    found = {
+        (task, said)
+        for event in events
+        if event.kind == "guard" and trees.get(read.text(event.data, "tree")) == (task := event.task)
+        for said in claim_words.named(event.data)
+    }
+    return tuple(SpotLine(*_split(said), (task,)) for task, said in sorted(found))
+
+
+def _split(said: str) -> tuple[str, int, str]:
+    place, _, what = said.partition(": ")
+    return place, 0, what
+
+
 def _spot(task: str, alive: Sequence[str]) -> SpotLine:
-    place, _, what = alive[0].partition(": ")
+    place, line, what = _split(alive[0])
     more = f", and {len(alive) - 1} more" if len(alive) > 1 else ""
     why = what if what == "no test runs it" else f"no test notices a fault planted here: {what}"
-    return SpotLine(place, 0, why + more, (task,))
+    return SpotLine(place, line, why + more, (task,))

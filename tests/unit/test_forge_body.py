@@ -317,6 +317,7 @@ def test_what_was_done_to_tests_and_what_no_test_notices(night: RecordedNight) -
     finding = {"rule": "weaken-test", "path": "tests/test_a.py", "line": 7, "note": True}
     message = "declared by the task: the expected value changed"
     step.row("guard", name="tampering", tree=step.tree, verdict="passed", findings=[{**finding, "message": message}])
+    step.row("guard", name="tampering", tree=step.tree, findings=[{**finding, "message": "a debug leftover? print()"}])
     mutant = {"path": "src/a.py", "line": 3, "before": "a < b", "after": "a <= b", "fate": "survived"}
     step.gate("strength", "strength", strength={"changed": 1, "covered": 1, "mutants": [mutant]}, execution=None)
     step.gate("proof", "proof", proof={"grade": "not_provable", "tests": {}, "reason": ""}, execution=None)
@@ -324,6 +325,7 @@ def test_what_was_done_to_tests_and_what_no_test_notices(night: RecordedNight) -
     _, body = composed(night, Task("t1", "One"))
     assert body.index("## Changes to tests and checks that the tasks declare") < body.index("## What changed")
     assert "- `t1`: tests/test_a.py:7: the expected value changed" in body
+    assert "- `t1`: tests/test_a.py:7: a debug leftover? print()" in body
     assert "- Proof by a test: none shows what `t1` changed." in body
     assert "- `t1`: faults that no test notices: src/a.py:3: a &lt; b became a &lt;= b." in body
     assert "How much the tests would notice" not in body

@@ -357,6 +357,7 @@ def test_what_was_done_to_tests_comes_first(night: RecordedNight) -> None:
     first = text.index("`t2`: landed as declared in `00000003cc`: tests/test_a.py:7: the expected value changed")
     assert first < text.index("`t1`: refused: tests/test_a.py:7: the assertion is weaker")
     assert "`t3`: landed as declared" not in text
+    assert "- `tests/test_a.py:7`: a print is left (`t3`)" in text[text.index("## Look at first") :]
 
 
 def test_faults_that_no_test_noticed_are_where_to_look(night: RecordedNight) -> None:
