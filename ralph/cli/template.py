@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ralph.config import Agent, Config, Forge, Gate, Limits, Night, Notify, Sandbox, Workspace, parse
-from ralph.config.schema import Keep
+from ralph.config.schema import Keep, Verify
 from ralph.config.table import Table
 
 
@@ -34,6 +34,7 @@ def render(choices: Choices) -> str:
         _agents(choices.agents),
         _gates(choices.gates),
         _workspace(choices.workspace),
+        _commented("[verify]", Verify, {"strength": "retry", "probe_seconds": 120}),
         _table("[sandbox]", Sandbox, {"mode": "auto"}),
         _table("[forge]", Forge, {"kind": "local"}),
         _commented("[notify]", Notify, {"command": ["./tell-me.sh"]}),
@@ -65,7 +66,7 @@ def _agents(agents: Mapping[str, Mapping[str, Any]]) -> str:
     head = (
         "# No agent was found on this machine. Uncomment one: a CLI, the built-in agent with a key, or any command.\n"
     )
-    return "\n".join([head, *tables, '# [routes]\n# implementer = ["claude"]\n'])
+    return "\n".join([head, *tables, '# [routes]\n# implementer = ["claude"]\n# reviewer = ["api"]\n'])
 
 
 def _routes(names: list[str]) -> str:
