@@ -82,7 +82,6 @@ def undo(where: Layout, config: Config, task: str, force: bool, say: Say) -> Und
         plan = plan_of(where, BY_HAND, here.frozen, here.box, names, (), 0, "undo")
         with at_work(here, plan, target.source) as bench:
             tree = _without(here, bench.workspace, target)
-            say(f"gates on {target.onto} without {task}")
             results = _gated(here, bench, target, tree, say)
             found = _delivered(here, bench, plan, target, tree, results, force)
         data = {key: value for key, value in plain(found).items() if key != "recorded"}
