@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ralph.domain import Change, Finding
@@ -146,6 +146,14 @@ class Workspace(Store):
         self._make(candidate, keep)
         content = commit_bytes(candidate, [parent] if parent else [], "Candidate\n", RALPH, RALPH, 0)
         self._lay(commit_id(content), content)
+
+    def untracked(self) -> frozenset[bytes]:
+        """Files that are in no tree, ignored or not, and topmost folders of nothing else. Starts no process."""
+        return frozenset(tree.extras(self.tree, self._index()))
+
+    def forget_untracked(self, but: Collection[bytes]) -> None:
+        """Delete all of them but those."""
+        tree.remove(self.tree, self.untracked() - frozenset(but))
 
     def verify_tree(self, candidate: str) -> list[str]:
         """Paths of ``candidate`` whose bytes, mode or existence on disk differ from it now; new files don't count.

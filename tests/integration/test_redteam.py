@@ -13,6 +13,7 @@ from judging import Court, Edits, new_repo
 from ralph.config import Config
 from ralph.domain import Kind, Task, Verdict
 from ralph.host.process import Shim
+from ralph.host.sandbox import Sandbox
 
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 SOURCE = """\
@@ -198,6 +199,24 @@ def test_what_one_run_leaves_behind_kills_no_mutant(tmp_path: Path, shim: Shim) 
     assert not found.blocked
     (strength,) = [gate.strength for gate in found.gates if gate.strength]
     assert {mutant.fate for mutant in strength.mutants if mutant.after.startswith("if a")} == {"survived"}
+
+
+PLANTS = """
+
+def test_plant():
+    import pathlib
+    pathlib.Path('calc').mkdir(exist_ok=True)
+    pathlib.Path('calc/__init__.py').write_text('def half(a): return a / 2')
+    assert half(4) == 2
+"""
+
+
+@pytest.mark.sandbox
+def test_what_tests_leave_in_the_tree_no_check_finds(tmp_path: Path, shim: Shim, sandbox_or_skip: Sandbox) -> None:
+    court = Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, config(), BASE, sandbox_or_skip)
+    check = f"{sys.executable} -c 'import calc; assert calc.half(3) == 1.5'"
+    task = Task("t", "T", kind=Kind.FIX, checks=(check,))
+    assert "gate check-1" in refusal(court, {"calc.py": IDLE, "tests/test_calc.py": TESTS + PLANTS}, task)
 
 
 NODE = {

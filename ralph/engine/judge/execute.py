@@ -140,10 +140,18 @@ def _run(
         return []
     if bench.stopped:  # the line wakes once, and gates come one after another
         return [_stopped(gate) for gate in group]
+    before = bench.workspace.untracked() if any(map(_runs_tests, group)) else None
     runs = [_prepare(bench, gate, tree, kept, purpose, attempt) for gate in group]
     ended = run_within(bench, [one.request for one in runs])
     judged = [_judge(bench, one, done, tree, kept) for one, done in zip(runs, ended, strict=False)]
+    if before is not None:
+        bench.workspace.forget_untracked(before)
     return judged + [_stopped(gate) for gate in group[len(ended) :]]
+
+
+def _runs_tests(planned: PlannedGate) -> bool:
+    """Whether it runs what the change wrote, which may leave something that the next one takes for its own."""
+    return planned.kind == "tests" or "check-" in planned.name
 
 
 def _prepare(
