@@ -14,23 +14,29 @@ DECLARED = "declared by the task: "
 
 
 def words(row: Mapping[str, object]) -> str:
-    """The phrase for a proof, a strength, a review or a green run with flaky tests; empty for any other."""
+    """The phrase for a proof, a strength, a review or a green run with red tests; empty for any other."""
     if isinstance(proof := row.get("proof"), Mapping):
         return _proof(proof)
     if isinstance(strength := row.get("strength"), Mapping):
         return _strength(strength)
     if isinstance(review := row.get("review"), Mapping):
         return _review(review)
-    return _flaky(row)
+    return _excused(row)
 
 
-def _flaky(row: Mapping[str, object]) -> str:
-    """Tests that passed and failed on the same tree are never among those that passed."""
-    tests, counts = _strings(row.get("flaky")), row.get("counts")
-    if not tests or row.get("verdict") != "passed":
+def _excused(row: Mapping[str, object]) -> str:
+    """Tests that passed and failed on the same tree, or fail on the base too, are never among those that passed."""
+    flaky, counts, beside = _strings(row.get("flaky")), row.get("counts"), row.get("comparison")
+    old = _strings(beside.get("still_failing")) if isinstance(beside, Mapping) else []
+    parts = [
+        f"{len(tests)} {what}: {', '.join(tests[:3])}{', ...' if len(tests) > 3 else ''}"
+        for what, tests in (("flaky", flaky), ("red on the base too", [one for one in old if one not in flaky]))
+        if tests
+    ]
+    if not parts or row.get("verdict") != "passed":
         return ""
-    passed = f"{counts.get('passed', 0)} passed, " if isinstance(counts, Mapping) else ""
-    return f"{passed}{len(tests)} flaky: {', '.join(tests[:3])}{', ...' if len(tests) > 3 else ''}"
+    passed = [f"{counts.get('passed', 0)} passed"] if isinstance(counts, Mapping) else []
+    return ", ".join([*passed, *parts])
 
 
 def on_base(row: Mapping[str, object]) -> bool:
@@ -40,11 +46,13 @@ def on_base(row: Mapping[str, object]) -> bool:
 
 
 def compared(row: Mapping[str, object]) -> str:
-    """What the comparison with the base showed, as far as there is something to say."""
+    """What the comparison with the base showed, as far as there is something to say and ``words`` does not say it."""
     found = row.get("comparison")
     if not isinstance(found, Mapping):
         return ""
-    parts = [f"{len(names)} {said}" for key, said in _COMPARED.items() if (names := _strings(found.get(key)))]
+    told = {"still_failing"} if _excused(row) else set()
+    keys = [key for key in _COMPARED if key not in told]
+    parts = [f"{len(names)} {_COMPARED[key]}" for key in keys if (names := _strings(found.get(key)))]
     parts += ["the run ended early"] if found.get("died") else []
     return ", ".join(parts)
 

@@ -41,6 +41,16 @@ from ralph.core.claim_words import compared, words
             {"strength": {"changed": 2, "covered": 2, "mutants": [{"fate": "survived", "before": "", "after": "x"}]}},
             "1 mutant survived the mutation command, 2 of 2 changed lines ran",
         ),
+        (
+            {
+                "verdict": "passed",
+                "counts": {"passed": 5, "failed": 2},
+                "flaky": ["t::f"],
+                "comparison": {"still_failing": ["t::f", "t::r"]},
+            },
+            "5 passed, 1 flaky: t::f, 1 red on the base too: t::r",
+        ),
+        ({"verdict": "failed", "counts": {"passed": 5}, "comparison": {"still_failing": ["t::r"]}}, ""),
         ({"review": {"accepted": True, "agent": "api", "reasons": ["fine"]}}, "reviewed by api: accepted"),
         ({"review": {"accepted": False, "agent": "api", "reasons": ["a", "b"]}}, "reviewed by api: refused, a"),
         ({"review": {"accepted": False}}, "reviewed: refused"),
