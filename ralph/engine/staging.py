@@ -11,6 +11,7 @@ from ralph import agents, forge, notify
 from ralph.config import Config, freeze
 from ralph.core import window
 from ralph.core.outline import outline
+from ralph.core.states import is_open
 from ralph.domain import Task
 from ralph.engine import baseline, branches, frozen, recall
 from ralph.engine.board import Board
@@ -34,6 +35,8 @@ from ralph.vcs.mirror import Mirror
 from ralph.vcs.workspace import Workspace
 
 _KEPT_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SHELL", "TMPDIR", "SSH_AUTH_SOCK", "VIRTUAL_ENV")
+TITLE = 200
+"""Characters of a task's title in the record of a night's start."""
 _KEPT_PREFIXES = ("LC_", "XDG_", "RALPH_", "SSL_", "REQUESTS_CA", "NOTIFY_SOCKET", "WATCHDOG_", "DBUS_", "GIT_SSH")
 
 
@@ -167,6 +170,11 @@ def _record_start(night: Night, text: str, sandbox_name: str) -> None:
             "occurrence": night.occurrence,
             "unmetered": unmetered,
             "version": ralph.__version__,
+            "tasks": [
+                {"id": task.id, "title": task.title[:TITLE], "depends_on": list(task.depends_on)}
+                for task in night.current_tasks()
+                if is_open(task.status)
+            ],
         },
     )
     if unmetered and _dollar_caps(config):

@@ -62,7 +62,7 @@ def from_events(source: Iterable[Event]) -> NightReport:
         config_sha256=read.text(opened, "config_sha256"),
         ralph_version=read.text(opened, "version") or read.text(opened, "cli"),
         agents={name: str(kind) for name, kind in read.table(opened, "agents").items()},
-        headline=headline(totals) if totals.tasks or not refused(events, end) else "it did not start",
+        headline="it did not start" if refused(events, end) else headline(totals),
         needs=needs(events, tasks, deliveries, train),
         review=_review(events, tasks, pull_requests, train.land if train else ()),
         tasks=tasks,

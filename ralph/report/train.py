@@ -49,6 +49,9 @@ def last_forecast(events: Iterable[Event]) -> tuple[ClashLine, ...]:
 
 def sentences(train: TrainLine, name: Ink = str, words: Ink = str) -> Iterator[str]:
     """What to do in the morning, the most important first. ``name`` and ``words`` make foreign text inert."""
+    if train.stopped and not train.land and not train.left:
+        yield f"What lands together was not tried: {words(train.stopped)}; {name('ralph train')} tries it."
+        return
     yield f"{_landing(train, name)}{''.join(f'; {left_words(one, train.base, name, words)}' for one in train.left)}."
     if train.moved:
         yield f"{name(train.base)} has moved since the night began; this is said of {name(train.base_commit[:10])}."

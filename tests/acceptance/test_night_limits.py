@@ -119,6 +119,7 @@ def test_once_ends_where_it_would_pause(project: Project) -> None:
     assert project.lines("ran") == ["a"]
     assert "1 of 1 iterations" in project.report()["reason"]
     assert "Then: ralph start --now" in said
+    assert project.report()["headline"] == "1 of 2 tasks landed, 1 not started"
 
 
 def test_a_role_pauses_and_others_go_on(project: Project) -> None:

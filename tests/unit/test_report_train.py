@@ -54,6 +54,7 @@ def test_what_else_a_person_has_to_know() -> None:
     assert "main has moved since the night began; this is said of bbbbbbbbbb." in said(moved=True)
     assert "main itself is red, without any branch: tests: exit 1." in said(ground="tests: exit 1")
     assert "Not everything was tried: it was stopped; ralph train tries again." in said(stopped="it was stopped")
+    assert said(land=[], stopped="ralph stop") == "What lands together was not tried: ralph stop; ralph train tries it."
     assert "Failed once and passed when run again: t1." in said(flaky=["t1"])
     assert "Not run together: only one branch." in said(skipped="only one branch")
 
