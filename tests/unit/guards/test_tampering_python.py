@@ -58,3 +58,12 @@ def test_code_nested_too_deeply_is_not_run() -> None:
     deep = "def test_a():\n    assert f() == " + "-" * 900 + "1\n"
     result = diffs.judged(diffs.tests("x", "def test_a():\n    assert f() == 1\n", deep))
     assert result.verdict.blocks
+
+
+@pytest.mark.timeout(10)
+def test_a_thousand_new_tests_in_one_file_are_read_in_seconds() -> None:
+    """It took minutes when each of them had the whole file read again."""
+    one = "\n\ndef test_n{0}(monkeypatch):\n    monkeypatch.setattr('calc.limit', lambda: 3)\n    assert half({0}) == {0}\n"
+    old = "from calc import half\n\n\ndef test_a():\n    assert half(4) == 2\n"
+    case = diffs.Case("x", {"tests/test_calc.py": (old, old + "".join(map(one.format, range(1500))))})
+    assert diffs.blocking(diffs.judged(case)) == ()

@@ -50,6 +50,12 @@ def _target(func: str, node: ast.Call) -> str:
 
 def imported(module: Module, tracked: Collection[str]) -> set[str]:
     """Names that a test file takes from modules of the project itself, attributes of its modules included."""
+    if module.taken is None:
+        module.taken = _imported(module, tracked)
+    return module.taken
+
+
+def _imported(module: Module, tracked: Collection[str]) -> set[str]:
     modules = {local for local, (source, name) in module.imports.items() if _is_product(source, name, tracked)}
     names = {module.imports[local][1] for local in modules} - {""}
     for one in ast.walk(module.tree):
@@ -88,8 +94,10 @@ def replaced(
 
     ``changed``: functions and classes that the change alters.
     """
-    product = imported(module, tracked)
     patches = [patch for patch in of(nodes(test)) if not _foreign(patch, module, tracked)]
+    if not patches:
+        return
+    product = imported(module, tracked)
     asked = {name for claim in claims if claim.kind in (TRUE, CALLS, RAISES) for name in _asked(claim.what)}
     names = {patch.name for patch in patches}
     used = _used(test.node) - names

@@ -47,6 +47,8 @@ class Module:
     """Tests defined more than once in one scope, with the line of the later one."""
     marks: tuple[ast.expr, ...] = ()
     tests: dict[str, Test] = field(default_factory=dict)
+    taken: set[str] | None = None
+    """Names that it takes from the project, once they were asked for."""
 
 
 def parse(path: str, text: str) -> Module:
