@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from judging import Court, Edits, new_repo
 
 from ralph.config import Config
 from ralph.domain import Kind, Task, Verdict
+from ralph.engine.judge.gates import run_gates
 from ralph.host.process import Shim
 from ralph.host.sandbox import Sandbox
 
@@ -57,7 +60,7 @@ def config(command: str = "tests", **more: object) -> Config:
 
 @pytest.fixture(scope="module")
 def shim() -> Iterator[Shim]:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 
@@ -217,6 +220,16 @@ def test_what_tests_leave_in_the_tree_no_check_finds(tmp_path: Path, shim: Shim,
     check = f"{sys.executable} -c 'import calc; assert calc.half(3) == 1.5'"
     task = Task("t", "T", kind=Kind.FIX, checks=(check,))
     assert "gate check-1" in refusal(court, {"calc.py": IDLE, "tests/test_calc.py": TESTS + PLANTS}, task)
+
+
+def test_a_tree_that_was_a_base_once_is_compared_when_it_comes_back(court: Court) -> None:
+    """Its verdict as a base was reached beside nothing, so that no test was missing there."""
+    found = court.judge(FIX, {"calc.py": FIXED, "tests/test_calc.py": new_test("assert half(3) == 1.5")})
+    (there,) = [gate for tree, gate in court.told if tree == court.spec.head_tree and gate.name == "tests"][:1]
+    assert there.verdict is Verdict.PASSED
+    taken = replace(there, name="tests")
+    fresh = run_gates(court.bench, FIX, court.spec.head_tree, [], found.kept, (taken,))
+    assert fresh[0] is not taken
 
 
 NODE = {

@@ -117,6 +117,8 @@ def _same(bench: Bench, known: GateResult | None, gate: PlannedGate) -> GateResu
     """The known verdict, where it is one of the very command beside the very base: checks of all tasks share names."""
     if known is None or known.execution is None or known.execution.argv != said(gate):
         return None
+    if known.comparison is None and known.outcomes and known.execution.purpose == "base":
+        return None  # it was run as a base itself, beside nothing: what is gone since then was not looked at
     there = known.comparison.base_tree if known.comparison else ""
     return known if there in ("", bench.place.spec.head_tree) else None
 
