@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import shlex
 import statistics
 import subprocess
@@ -172,7 +173,7 @@ def unpack(project: Project, folder: Path) -> Path:
 
 
 def measure(project: Project, folder: Path, runs: int) -> Row:
-    with Shim.start(-1, "0" * 32) as shim:
+    with Shim.start(-1, secrets.token_hex(16)) as shim:
         court = Court(project, folder, shim)
         court.plain()
         _, warm = court.judge(False, {})

@@ -172,7 +172,7 @@ def test_loops_share_neither_home_nor_ports(project: Project, mode: str) -> None
     assert not list(Path.home().glob("mark-*"))
     assert project.lines("shared") == []
     for event in project.events("gate"):
-        if event.iteration:
-            (log,) = project.where.run(event.iteration).glob("gate-env-*.log")
+        if event.loop:  # the others are the train's
+            log = project.where.run(event.iteration) / event.data["execution"]["log"]
             assert f"gate {event.loop} {ports[event.loop]} blue" in log.read_text()
             assert "mark-" not in log.read_text()

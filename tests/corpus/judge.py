@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from ralph.vcs.workspace import Workspace
 from .case import Case, Edit, Project, lay, read_project
 
 IDENTITY = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-TAG = "0" * 32
+TAG = secrets.token_hex(16)
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def test_tools_under_a_real_shim(stage: Callable[..., Stage], stopped: bool) -> 
         {"run": ["nohup setsid sleep 300 & echo $!", *(["touch begun; sleep 30"] if stopped else [])]}, {"text": "ok"}
     )
     desk = ShimDesk(s.root / "tree", s.root / "run")
-    desk.shim = Shim.start(-1, "f" * 32)
+    desk.shim = Shim.start(-1, secrets.token_hex(16))
     with desk.shim:
         if stopped:
             desk.say("stop", stop=True, after=1.0)

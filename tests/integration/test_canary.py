@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -105,7 +106,7 @@ def stage(repo: Path, state: Path, shim: Shim, command: str, files: dict[str, st
 
 @pytest.fixture
 def shim() -> object:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_who_has_to_stop_does_not_wait(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shim() -> object:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +71,7 @@ class Stage:
 
 @pytest.fixture
 def shim() -> object:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 

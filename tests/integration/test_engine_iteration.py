@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,7 +150,7 @@ def test_a_stop_that_was_heard_before_the_agent_stood_still_ends_it(tmp_path: Pa
     place: Any = SimpleNamespace(
         config=Config(), run=tmp_path, directory=tmp_path, sandbox=NoSandbox(), tree=tmp_path, boxed=False
     )
-    with Shim.start(-1, "0" * 32) as shim:
+    with Shim.start(-1, secrets.token_hex(16)) as shim:
         desk = WorkerDesk(place, line, shim, None, Redactor())  # type: ignore[arg-type]
         done = desk.run(["sleep", "60"], env=dict(os.environ))
     daemon.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import sys
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ class Shop:
 
 @pytest.fixture
 def shim() -> Iterator[Shim]:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ COMMAND = f"{sys.executable} -m pytest -q -p no:cacheprovider -p no:xdist"
 
 @pytest.fixture
 def shim() -> Iterator[Shim]:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 

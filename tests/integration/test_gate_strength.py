@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ GATE = {
 
 @pytest.fixture
 def court(tmp_path: Path) -> Iterator[Court]:
-    with Shim.start(-1, "0" * 32) as shim:
+    with Shim.start(-1, secrets.token_hex(16)) as shim:
         config = Config.model_validate({"gates": [GATE]})
         yield Court(new_repo(tmp_path / "repo"), tmp_path / "state", shim, config, FILES)
 

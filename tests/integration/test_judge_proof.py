@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,7 @@ def config(**policy: str) -> Config:
 
 @pytest.fixture(scope="module")
 def shim() -> Iterator[Shim]:
-    with Shim.start(-1, "0" * 32) as started:
+    with Shim.start(-1, secrets.token_hex(16)) as started:
         yield started
 
 

@@ -32,11 +32,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asserts what on
 NASTY = Path(__file__).with_name("nasty.py")
 MODES = ["plain", "detached", "deaf", "bomb", "pipeholder", "stopped", "forgetful", "respawn", "hopper"]
 WORKER = """
-import os, sys
+import os, secrets, sys
 from pathlib import Path
 from ralph.host.process import Request, Shim
 lifeline, log, *argv = sys.argv[1:]
-with Shim.start(int(lifeline), "0" * 32) as shim:
+with Shim.start(int(lifeline), secrets.token_hex(16)) as shim:
     print(shim.pid, flush=True)
     done = shim.run(Request(tuple(argv), "/", {"PATH": os.environ["PATH"]}, Path(log)))
     print(done.cause, done.error, flush=True)
@@ -402,7 +402,7 @@ def test_a_sweep_asks_first_when_there_is_time(shim: Shim, make: Make, tmp_path:
 def test_a_shim_whose_lifeline_has_ended_runs_nothing(make: Make) -> None:
     read, write = os.pipe()
     os.close(write)
-    with Shim.start(read, "1" * 32) as shim:
+    with Shim.start(read, secrets.token_hex(16)) as shim:
         first = shim.run(make("sleep", "20"))
         second = shim.run(make("true"))
     os.close(read)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -99,7 +100,7 @@ def test_a_gate_starts_within_milliseconds(sandbox_or_skip: Sandbox, jail: Jail,
         (folder / f"f{number}").write_text("x")
     line = sandbox_or_skip.wrap(["true"], jail, str(sandbox_or_skip.path_of(jail, jail.tree)))
     request = Request(tuple(line), "/", {"PATH": os.environ["PATH"]}, tmp_path / "log")
-    with Shim.start(-1, "2" * 32) as shim:
+    with Shim.start(-1, secrets.token_hex(16)) as shim:
         times = []
         for _ in range(15):
             began = time.perf_counter()
@@ -112,7 +113,7 @@ def test_a_gate_starts_within_milliseconds(sandbox_or_skip: Sandbox, jail: Jail,
 def test_nothing_but_the_sandbox_itself_is_swept_after_it(sandbox_or_skip: Sandbox, jail: Jail, tmp_path: Path) -> None:
     inside = str(sandbox_or_skip.path_of(jail, jail.tree))
     line = sandbox_or_skip.wrap(["sh", "-c", "sleep 20 & setsid sleep 20 & exit 3"], jail, inside)
-    with Shim.start(-1, "3" * 32) as shim:
+    with Shim.start(-1, secrets.token_hex(16)) as shim:
         done = shim.run(Request(tuple(line), "/", {"PATH": os.environ["PATH"]}, tmp_path / "log"))
     assert (done.exit_code, done.error) == (3, "")
     assert done.swept == 0 or sandbox_or_skip.name != "bwrap"
