@@ -14,6 +14,7 @@ from ralph.verify.gates import PlannedGate
 from ralph.verify.guards import gate_configuration, is_test
 from ralph.verify.proof import classify, stubs
 from ralph.verify.proof.retold import retold
+from ralph.verify.proof.splice import splice, inner_tests
 from ralph.verify.proof.touched import TestFile, Touched, is_data, touched
 from ralph.verify.proof.verdict import graded, verdict
 from ralph.verify.select import file_of, select
@@ -84,10 +85,11 @@ def _prove(bench: Bench, found: Assessment, planned: PlannedGate, suite: GateRes
     """Run what the change touched in one test gate on the other side's source, both sides at once."""
     there = found.base.result(planned)
     changes = [change for change in found.case.changes if is_test(change.path, bench.config)]
-    files = [_test_file(bench, change) for change in changes]
+    inside = [one for change in found.case.changes if (one := _inside(bench, change))]
+    files = [*(_test_file(bench, change) for change in changes), *(one.tests for one in inside)]
     tests = touched(files, there.outcomes, suite.outcomes, suite.comparison)
     shown.turned += suite.comparison.newly_passing if suite.comparison else ()
-    jobs = list(_jobs(bench, found, planned, changes, tests))
+    jobs = list(_jobs(bench, found, planned, changes, inside, tests))
     results = dict(zip([job.purpose for job in jobs], run_apart(jobs), strict=True))
     shown.runs += [run for result in results.values() for run in _as_runs(result)]
     if base := results.get("fail-to-pass"):
@@ -103,19 +105,51 @@ def _prove(bench: Bench, found: Assessment, planned: PlannedGate, suite: GateRes
 
 
 def _jobs(
-    bench: Bench, found: Assessment, planned: PlannedGate, changes: Sequence[Change], tests: Touched
+    bench: Bench,
+    found: Assessment,
+    planned: PlannedGate,
+    changes: Sequence[Change],
+    inside: Sequence[_Inside],
+    tests: Touched,
 ) -> Iterable[Job]:
     case = found.case
-    tree = bench.workspace.compose(case.head_tree, {one.path: _new(one) for one in changes})
+    here = {one.path: _new(one) for one in changes} | {one.tests.path: one.base for one in inside if one.base}
+    tree = bench.workspace.compose(case.head_tree, here)
     if tests.here and tree != case.tree:
         gate = select(planned, tests.here) or planned
         yield Job(bench.aside("proof"), gate, tree, case.base_kept, "fail-to-pass")
     if tests.replaced:
         kept = "snapshot" in case.task.allow
         originals = [one for one in changes if not (kept and one.status == "M" and is_data(one.path))]
-        tree = bench.workspace.compose(case.tree, {one.path: _old(one) for one in originals})
+        there = {one.path: _old(one) for one in originals} | {one.tests.path: one.head for one in inside if one.head}
+        tree = bench.workspace.compose(case.tree, there)
         gate = select(planned, tests.replaced) or planned
         yield Job(bench.aside("replay"), gate, tree, found.kept, "replay")
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """A changed source file that holds tests: them, and the file with its tests from the other side (mode, blob)."""
+
+    tests: TestFile
+    base: tuple[str, str] | None
+    """The base's source with the change's tests."""
+    head: tuple[str, str] | None
+    """The change's source with the base's tests."""
+
+
+def _inside(bench: Bench, change: Change) -> _Inside | None:
+    """None where the file holds no tests or leaves them as they were."""
+    old, new = _bytes(bench, change.old_blob, change.old_mode), _bytes(bench, change.new_blob, change.new_mode)
+    before, after = inner_tests(old, change.path), inner_tests(new, change.path)
+    if is_test(change.path, bench.config) or (before or b"") == (after or b""):
+        return None
+
+    def spliced(source: bytes | None, tests: bytes | None) -> tuple[str, str] | None:
+        made = splice(source, tests) if source is not None and tests is not None else None
+        return (change.new_mode, bench.workspace.write_blob(made)) if made is not None else None
+
+    return _Inside(TestFile(change.path, before, after), spliced(old, after), spliced(new, before))
 
 
 def _on_base(

@@ -120,6 +120,8 @@ def belongs(identity: str, path: str) -> bool:
     if suffix == "go":
         folder = path.rpartition("/")[0]
         return place == folder or place.endswith("/" + folder) or not folder
+    if suffix == "rs":
+        return f"/{path}".find("/src/") >= 0 and place.startswith("src/")
     return "/" not in place and "." not in place  # a runner that names no files: all of its tests may be meant
 
 
