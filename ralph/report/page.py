@@ -193,6 +193,8 @@ class _Writer:
 
     def _gate(self, gate: GateLine) -> str:
         words = gate_words(gate)
+        if gate.said and words.startswith(("proven by", "reviewed by")):
+            return self.reason(words)
         return f"{self.label(gate.name)} {self.reason(words) if gate.said else words}"
 
     def _failed(self) -> Iterator[str]:
