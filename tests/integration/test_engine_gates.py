@@ -114,6 +114,11 @@ def test_a_verdict_is_taken_over_for_the_same_command_only(git_repo: Path, tmp_p
     assert stage.gates(known=known, task=replace(TASK, checks=("true",)))["check-1"].verdict is Verdict.PASSED
     again = stage.gates(known=known, task=replace(TASK, checks=("false",)))
     assert again["check-1"] is wrong["check-1"]
+    execution = wrong["check-1"].execution
+    assert execution
+    elsewhere = replace(wrong["check-1"], execution=replace(execution, environment="another"))
+    anew = stage.gates(known=(elsewhere,), task=replace(TASK, checks=("false",)))
+    assert anew["check-1"] is not elsewhere
 
 
 def test_caches_of_old_trees_go(git_repo: Path, tmp_path: Path, shim: Shim) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ralph.domain import Change, Finding, GateResult, GuardResult, Task, Verdict
 from ralph.engine.judge.bench import Bench
-from ralph.engine.judge.execute import fresh_tree, lay, run, said
+from ralph.engine.judge.execute import environment_of, fresh_tree, lay, run, said
 from ralph.verify import gates as rules
 from ralph.verify import guards as guard_rules
 from ralph.verify.feedback import LEFT_OUT
@@ -87,7 +87,7 @@ def run_gates(
         fresh: list[GateResult] = []
         waiting: list[PlannedGate] = []
         for gate in batch:
-            taken = gate.settled or _same(bench, before.get(gate.name), gate)
+            taken = gate.settled or _same(bench, before.get(gate.name), gate, tree, kept)
             if taken is None:
                 waiting.append(gate)
             else:
@@ -113,9 +113,13 @@ def _early(gate: PlannedGate, first: First | None, settle: Settle | None) -> Gat
     return found if found and found.blocks else None
 
 
-def _same(bench: Bench, known: GateResult | None, gate: PlannedGate) -> GateResult | None:
+def _same(
+    bench: Bench, known: GateResult | None, gate: PlannedGate, tree: str, kept: Mapping[str, Path]
+) -> GateResult | None:
     """The known verdict, where it is one of the very command beside the very base: checks of all tasks share names."""
     if known is None or known.execution is None or known.execution.argv != said(gate):
+        return None
+    if known.execution.environment not in ("", environment_of(bench, gate, tree, kept)):
         return None
     if known.comparison is None and known.outcomes and known.execution.purpose == "base":
         return None  # it was run as a base itself, beside nothing: what is gone since then was not looked at

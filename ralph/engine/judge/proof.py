@@ -14,7 +14,7 @@ from ralph.verify.gates import PlannedGate
 from ralph.verify.guards import gate_configuration, is_test
 from ralph.verify.proof import classify, stubs
 from ralph.verify.proof.retold import retold
-from ralph.verify.proof.splice import splice, inner_tests
+from ralph.verify.proof.splice import inner_tests, splice
 from ralph.verify.proof.touched import TestFile, Touched, is_data, touched
 from ralph.verify.proof.verdict import graded, verdict
 from ralph.verify.select import file_of, select

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from ralph.verify.guards.tampering.files import TREES
 from ralph.verify.proof import stub_trees
-from ralph.verify.proof.splice import splice, inner_tests
+from ralph.verify.proof.splice import inner_tests, splice
 
 _FAIL = "raise NotImplementedError"
 _ENUMS = frozenset({"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"})
